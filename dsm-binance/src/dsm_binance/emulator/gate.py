@@ -1,0 +1,186 @@
+"""Where every request comes in: told apart, weighed, answered, perhaps spoiled, written down."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import Final
+
+from aiohttp import web
+
+from dsm_binance.emulator.archive import CHECKSUM, Archive
+from dsm_binance.emulator.bucket import Bucket
+from dsm_binance.emulator.clock import Clock
+from dsm_binance.emulator.delivery import send, spoil
+from dsm_binance.emulator.faults import Fault, FaultBox
+from dsm_binance.emulator.instruments import Market
+from dsm_binance.emulator.journal import Journal, Kind, RequestRecord
+from dsm_binance.emulator.limits import Verdict, WeightPool
+from dsm_binance.emulator.listing import answer_listing
+from dsm_binance.emulator.paths import FOLDERS
+from dsm_binance.emulator.replies import Reply, api_error, no_such_key
+from dsm_binance.emulator.rest import ROOTS, Rest, weight_of
+from dsm_binance.emulator.vision import answer_object
+
+__all__ = ["Gate", "Rooms"]
+
+_API_KINDS: Final[dict[str, Kind]] = {
+    "klines": "klines",
+    "exchangeinfo": "exchangeInfo",
+    "time": "time",
+    "ping": "ping",
+}
+_SILENT_FAULTS: Final = frozenset({"timeout", "reset"})
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """What the gate leads to; without an archive or REST their paths answer 404."""
+
+    clock: Clock
+    archive: Archive | None
+    rest: Rest | None
+    pools: Mapping[Market, WeightPool]
+    faults: FaultBox
+    journal: Journal
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A request, told apart: what it wants, of which market, below which root."""
+
+    kind: Kind
+    market: Market | None
+    key: str
+    is_api: bool = False
+    is_archive: bool = False
+
+
+class Gate:
+    """Handles every request of the venue.
+
+    Parameters
+    ----------
+    rooms
+        What answers.
+    prefixes
+        The endpoint that each first part of a path stands for.
+    """
+
+    def __init__(self, rooms: Rooms, prefixes: Mapping[str, str]) -> None:
+        self._rooms, self.prefixes = rooms, prefixes
+        self._bucket = Bucket(rooms.archive, rooms.clock) if rooms.archive is not None else None
+        self._released = asyncio.Event()
+
+    def release(self) -> None:
+        """End the wait of everyone who is kept without an answer; to be called on the server's loop."""
+        self._released.set()
+        self._released = asyncio.Event()
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        arrived = time.monotonic()
+        call = _tell(request.path, request.query, self.prefixes)
+        weight, verdict = self._weigh(call, request.query)
+        fault: Fault | None = None
+        if verdict is not None and verdict.status != 200:
+            reply = self._limit_reply(call, verdict)
+        else:
+            fault = self._rooms.faults.draw(f"{request.method} {_line(request)}", call.kind)
+            reply = await self._answer(call, request)
+            if fault is not None:
+                reply = spoil(reply, fault, request.path_qs, self._rooms.clock.now_ms())
+        reply = self._stamp(reply, call, verdict)
+        status = 0 if fault is not None and fault.kind in _SILENT_FAULTS else reply.status
+        self._rooms.journal.add(_record(request, call, status, weight, arrived))
+        return await send(request, reply, fault, self._released)
+
+    def _weigh(self, call: _Call, query: Mapping[str, str]) -> tuple[int, Verdict | None]:
+        if not call.is_api or call.market is None:
+            return 0, None
+        weight = weight_of(call.market, call.kind, query)
+        return weight, self._rooms.pools[call.market].charge(weight)
+
+    async def _answer(self, call: _Call, request: web.BaseRequest) -> Reply:
+        rooms = self._rooms
+        if request.method not in {"GET", "HEAD"}:
+            return Reply(405, b"", "text/plain", {"Allow": "GET, HEAD"})
+        if call.is_api and call.market is not None and rooms.rest is not None:
+            return rooms.rest.answer(call.market, call.kind, request.query, request.headers)
+        if rooms.archive is None or self._bucket is None or not call.is_archive:
+            return no_such_key(call.key)
+        # Making a large file takes a while, in which the other connections go on.
+        if call.kind == "listing":
+            return await asyncio.to_thread(answer_listing, rooms.archive, self._bucket, request.query)
+        return await asyncio.to_thread(answer_object, rooms.archive, call.key, request.headers)
+
+    def _limit_reply(self, call: _Call, verdict: Verdict) -> Reply:
+        assert call.market is not None
+        headers = {"Retry-After": str(verdict.retry_after_s)}
+        if verdict.status == 429:
+            limit = self._rooms.pools[call.market].limit
+            msg = (
+                f"Too many requests; current limit of IP(127.0.0.1) is {limit} requests per minute. "
+                "Please use the websocket for live updates to avoid polling the API."
+            )
+            return api_error(-1003, msg, 429, headers)
+        until_ms = self._rooms.clock.now_ms() + verdict.retry_after_s * 1000
+        msg = (
+            f"Way too many requests; IP(127.0.0.1) banned until {until_ms}. "
+            "Please use the websocket for live updates to avoid bans."
+        )
+        return api_error(-1003, msg, 418, headers)
+
+    def _stamp(self, reply: Reply, call: _Call, verdict: Verdict | None) -> Reply:
+        """Add the headers that every answer has; the date is the venue's own."""
+        headers = {"Date": formatdate(self._rooms.clock.now_ms() / 1000, usegmt=True), **reply.headers}
+        if verdict is not None:
+            headers["x-mbx-used-weight-1m"] = str(verdict.used)
+            if call.market == "spot":
+                headers["x-mbx-used-weight"] = str(verdict.used)
+                headers["x-mbx-uuid"] = "00000000-0000-4000-8000-000000000000"
+        return Reply(reply.status, reply.body, reply.content_type, headers)
+
+
+def _tell(path: str, query: Mapping[str, str], prefixes: Mapping[str, str]) -> _Call:
+    """Tell a request by its path; `prefixes` maps the first part of it to an endpoint's key."""
+    first, _, rest = path.lstrip("/").partition("/")
+    endpoint = prefixes.get(first, "")
+    if endpoint == "listing":
+        return _Call("listing", _market_of(query.get("prefix", "")), rest, is_archive=True)
+    for market, root in ROOTS.items():
+        if endpoint == market:
+            name = f"/{rest}".removeprefix(root).lower() if f"/{rest}".startswith(root) else ""
+            return _Call(_API_KINDS.get(name, "other"), market, rest, is_api=True)
+    kind: Kind = "checksum" if rest.endswith(CHECKSUM) else "zip" if rest.endswith(".zip") else "other"
+    return _Call(kind, _market_of(rest), rest, is_archive=endpoint == "vision")
+
+
+def _record(request: web.BaseRequest, call: _Call, status: int, weight: int, arrived: float) -> RequestRecord:
+    return RequestRecord(
+        method=request.method,
+        path=request.path,
+        query=dict(request.query),
+        status=status,
+        weight=weight,
+        market=call.market or "",
+        when=arrived,
+        kind=call.kind,
+        port=_port(request),
+    )
+
+
+def _market_of(key: str) -> Market | None:
+    return next((market for folder, market in FOLDERS.items() if key.startswith(f"data/{folder}/")), None)
+
+
+def _line(request: web.BaseRequest) -> str:
+    return f"{request.path}?{request.query_string}" if request.query_string else request.path
+
+
+def _port(request: web.BaseRequest) -> int:
+    name = request.transport.get_extra_info("sockname") if request.transport is not None else None
+    return int(name[1]) if name else 0

@@ -1,0 +1,215 @@
+"""Invented trading: minute bars from hashed noise, and the second bars that each of them is made of.
+
+Any range is made without its past. A price is the sum of noise at several time scales, each a hash of its place
+on a lattice, joined by straight lines; all in integers, so that every platform and every range that holds a minute
+tells the same of it.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any, Final
+
+import numpy as np
+
+from dsm_binance.emulator.bars import Bars
+from dsm_binance.emulator.instruments import Listing
+from dsm_binance.emulator.intervals import MINUTE_MS, SECOND_MS, IntArray
+
+__all__ = ["Generator"]
+
+HashArray = np.ndarray[Any, np.dtype[np.uint64]]
+BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
+
+# Minutes between two points of a lattice, and how far a point may push the price, in parts per billion. The
+# pushes add up to well below one, so that prices stay positive.
+_SCALES: Final = (
+    (1, 400_000),
+    (15, 1_500_000),
+    (240, 6_000_000),
+    (1_440, 15_000_000),
+    (14_400, 60_000_000),
+    (144_000, 150_000_000),
+    (1_500_000, 300_000_000),
+)
+_BILLION: Final = 1_000_000_000
+# A minute turns over about this much of the quote asset when the day is dull.
+_DULL_TURNOVER: Final = 100_000
+_MOST_LOTS: Final = 1_000_000_000
+_MOST_TRADES: Final = 400
+_SIXTY: Final = 60
+
+
+class Generator:
+    """The bars of one symbol, for one seed."""
+
+    def __init__(self, seed: int, listing: Listing) -> None:
+        self._listing = listing
+        name = f"{seed}|{listing.market}|{listing.symbol}"
+        self._lattices = [(period, push, _key(f"{name}|{period}")) for period, push in _SCALES]
+        self._trade_key, self._shape_key = _key(f"{name}|trades"), _key(f"{name}|shape")
+        self._second_key, self._quiet_key = _key(f"{name}|seconds"), _key(f"{name}|quiet")
+        dull = _DULL_TURNOVER * 10 ** (listing.decimals.price + listing.decimals.volume) // listing.base_ticks
+        if listing.market == "cm":
+            dull = _DULL_TURNOVER // listing.contract_size
+        self._dull_lots = min(max(dull, _MOST_TRADES), _MOST_LOTS // 16)
+
+    def minutes(self, start_ms: int, end_ms: int) -> Bars:
+        """Give the minute bars that open in ``[start_ms, end_ms)``, both on whole minutes."""
+        marks = np.arange(start_ms // MINUTE_MS, end_ms // MINUTE_MS + 1, dtype=np.int64)
+        if len(marks) < 2:
+            return Bars.none()
+        prices = self._prices(marks)
+        minutes, opens = marks[:-1], prices[:-1]
+        shape = _hash(minutes, self._shape_key)
+        quiet = self._quiet(minutes)
+        closes = np.where(quiet, opens, prices[1:])
+        high, low = self._wicks(opens, closes, shape, quiet)
+        volume, count = self._trades(shape, quiet)
+        taker = volume * _bits(_hash(minutes, self._trade_key), 0, 10) >> 10
+        mean = low + ((high - low) * _bits(shape, 30, 8) >> 8)
+        return Bars(
+            open_ms=minutes * MINUTE_MS,
+            open=opens,
+            high=high,
+            low=low,
+            close=closes,
+            volume=volume,
+            close_ms=minutes * MINUTE_MS + (MINUTE_MS - 1),
+            quote=self._worth(volume, mean),
+            count=count,
+            taker=taker,
+            taker_quote=self._worth(taker, mean),
+        )
+
+    def seconds(self, minutes: Bars) -> Bars:
+        """Give the sixty second bars of each minute bar; they add up to it exactly."""
+        if not len(minutes):
+            return minutes
+        opens_ms = minutes.open_ms[:, None] + np.arange(_SIXTY, dtype=np.int64) * SECOND_MS
+        noise = _hash(opens_ms // SECOND_MS, self._second_key)
+        counts = _shares(minutes.count, _bits(noise, 0, 12) ** 2)
+        traded = np.diff(counts, axis=1) > 0
+        path = _path(minutes, noise, traded)
+        high, low = _extremes(minutes, noise, traded, path)
+        volume = _part(minutes.volume, counts, minutes.count)
+        taker = _part(minutes.taker, volume, minutes.volume)
+        quote = _part(minutes.quote, volume, minutes.volume)
+        taker_quote = _part(minutes.taker_quote, taker, minutes.taker)
+        return Bars(
+            open_ms=opens_ms.ravel(),
+            open=path[:, :-1].ravel(),
+            high=high.ravel(),
+            low=low.ravel(),
+            close=path[:, 1:].ravel(),
+            volume=np.diff(volume, axis=1).ravel(),
+            close_ms=opens_ms.ravel() + (SECOND_MS - 1),
+            quote=np.diff(quote, axis=1).ravel(),
+            count=np.diff(counts, axis=1).ravel(),
+            taker=np.diff(taker, axis=1).ravel(),
+            taker_quote=np.diff(taker_quote, axis=1).ravel(),
+        )
+
+    def _wicks(
+        self, opens: IntArray, closes: IntArray, shape: HashArray, quiet: BoolArray
+    ) -> tuple[IntArray, IntArray]:
+        """Highs and lows, up to half a thousandth beyond open and close."""
+        base = self._listing.base_ticks
+        high = np.maximum(opens, closes) + (base * (_bits(shape, 0, 10) + 1) >> 21)
+        low = np.minimum(opens, closes) - (base * (_bits(shape, 10, 10) + 1) >> 21)
+        return np.where(quiet, opens, high), np.where(quiet, opens, np.maximum(low, 1))
+
+    def _trades(self, shape: HashArray, quiet: BoolArray) -> tuple[IntArray, IntArray]:
+        """Volumes in lots and trade counts; a trade takes a lot at least."""
+        count = np.where(quiet, 0, 1 + _bits(shape, 20, 16) % _MOST_TRADES)
+        busy = _bits(shape, 36, 10)
+        volume = np.maximum(self._dull_lots * (1 + (busy * busy >> 17)), count)
+        volume += _bits(shape, 46, 18) % (self._dull_lots // 4 + 1)
+        return np.where(quiet, 0, volume), count
+
+    def _prices(self, marks: IntArray) -> IntArray:
+        """Prices in ticks at consecutive minutes."""
+        moved = np.zeros(len(marks), dtype=np.int64)
+        for period, push, key in self._lattices:
+            cell = marks // period
+            rest = marks - cell * period
+            points = _bits(_hash(np.arange(cell[0], cell[-1] + 2, dtype=np.int64), key), 0, 16) - 32_768
+            at = cell - cell[0]
+            moved += (points[at] * (period - rest) + points[at + 1] * rest) // period * push >> 15
+        return np.maximum(self._listing.base_ticks * (_BILLION + moved) // _BILLION, 1)
+
+    def _quiet(self, minutes: IntArray) -> BoolArray:
+        """Minutes without a trade; never two in a row, so that the minute's first price is the last one."""
+        share = round(self._listing.quiet * 65_536)
+        around = np.append(minutes[:1] - 1, minutes)
+        still = _bits(_hash(around, self._quiet_key), 0, 16) < share
+        quiet: BoolArray = still[1:] & ~still[:-1]
+        return quiet
+
+    def _worth(self, lots: IntArray, price: IntArray) -> IntArray:
+        """The quote volume of lots; on COIN-M the base volume of contracts."""
+        if self._listing.market != "cm":
+            return lots * price
+        size = self._listing.contract_size * 10 ** (self._listing.decimals.price + 8)
+        worth: IntArray = lots * (np.int64(size) // price)
+        return worth
+
+
+def _path(minutes: Bars, noise: HashArray, traded: BoolArray) -> IntArray:
+    """Prices at the 61 edges of a minute's seconds; they move only where something was traded."""
+    place = np.arange(1, _SIXTY + 1, dtype=np.int64)
+    straight = minutes.open[:, None] + (minutes.close - minutes.open)[:, None] * place // _SIXTY
+    spread = (minutes.high - minutes.low)[:, None]
+    edges = straight + (spread * (_bits(noise, 12, 10) - 512) >> 11)
+    edges = np.clip(edges, minutes.low[:, None], minutes.high[:, None])
+    latest = np.maximum.accumulate(np.where(traded, place, 0), axis=1)
+    edges = np.where(latest == latest[:, -1:], minutes.close[:, None], edges)
+    edges = np.concatenate([minutes.open[:, None], edges], axis=1)
+    held: IntArray = np.take_along_axis(
+        edges, np.concatenate([np.zeros_like(latest[:, :1]), latest], axis=1), 1
+    )
+    return held
+
+
+def _extremes(
+    minutes: Bars, noise: HashArray, traded: BoolArray, path: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Highs and lows of seconds, of which one each reaches the minute's own."""
+    wick = np.where(traded, (minutes.high - minutes.low)[:, None] * _bits(noise, 22, 8) >> 12, 0)
+    high = np.minimum(np.maximum(path[:, :-1], path[:, 1:]) + wick, minutes.high[:, None])
+    low = np.maximum(np.minimum(path[:, :-1], path[:, 1:]) - wick, minutes.low[:, None])
+    rows = np.arange(len(minutes))
+    high[rows, np.argmax(np.where(traded, _bits(noise, 30, 12) + 1, 0), axis=1)] = minutes.high
+    low[rows, np.argmax(np.where(traded, _bits(noise, 42, 12) + 1, 0), axis=1)] = minutes.low
+    return high, low
+
+
+def _shares(totals: IntArray, weights: IntArray) -> IntArray:
+    """Running sums, from 0 to each total, in proportion to weights along each row."""
+    running = np.cumsum(weights, axis=1)
+    running = np.concatenate([np.zeros_like(running[:, :1]), running], axis=1)
+    return totals[:, None] * running // np.maximum(running[:, -1:], 1)
+
+
+def _part(totals: IntArray, running: IntArray, whole: IntArray) -> IntArray:
+    """Running sums of totals in proportion to ``running / whole``, without leaving 64 bits."""
+    divisor = np.maximum(whole, 1)[:, None]
+    each, rest = totals[:, None] // divisor, totals[:, None] % divisor
+    return each * running + rest * running // divisor
+
+
+def _key(name: str) -> int:
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
+
+
+def _hash(places: IntArray, key: int) -> HashArray:
+    """Mix places and a key into 64 even bits (the finaliser of SplitMix64)."""
+    mixed = places.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(key)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def _bits(hashed: HashArray, first: int, count: int) -> IntArray:
+    """Some bits of hashes, as integers."""
+    return ((hashed >> np.uint64(first)) & np.uint64((1 << count) - 1)).astype(np.int64)

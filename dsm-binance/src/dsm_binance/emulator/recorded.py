@@ -1,0 +1,143 @@
+"""Recorded archive files: served byte for byte, and read so that REST tells the same rows.
+
+A folder is laid out as ``{market}/klines/{symbol}/{interval}/{symbol}-{interval}-{date}.zip``, with the
+``.CHECKSUM`` files beside them; the form of the date tells daily from monthly.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from dsm_binance.emulator.clock import from_ms
+from dsm_binance.emulator.instruments import Listing, Market
+from dsm_binance.emulator.paths import ArchivePath
+
+__all__ = ["RECORDED", "Recording", "Recordings", "Row", "read_rows"]
+
+RECORDED: Final = Path(__file__).parent / "recorded"
+"""A small recorded set that the package carries; its ``ORIGIN.md`` says where each file is from."""
+
+Row = list[str]
+"""The twelve cells of a bar as text, times in milliseconds."""
+
+_PATH: Final = re.compile(
+    r"(?:^|/)(spot|um|cm)/(?:daily/|monthly/)?klines/([^/]+)/([^/]+)/\2-\3-([0-9-]+)\.zip$"
+)
+# Thirteen digits are milliseconds until 2286; sixteen are microseconds.
+_MICROSECONDS: Final = 10**14
+
+
+def read_rows(body: bytes) -> list[Row]:
+    """Give the rows of a zipped kline CSV, ascending, times in milliseconds, other cells as written."""
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        text = archive.read(archive.namelist()[0]).decode()
+    rows = [line.split(",") for line in text.splitlines() if line[:1].isdigit()]
+    for row in rows:
+        for cell in (0, 6):
+            if int(row[cell]) >= _MICROSECONDS:
+                row[cell] = str(int(row[cell]) // 1000)
+    return sorted(rows, key=lambda row: int(row[0]))
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recorded archive file."""
+
+    key: ArchivePath
+    file: Path
+
+    @cached_property
+    def body(self) -> bytes:
+        """The zip as it was recorded."""
+        return self.file.read_bytes()
+
+    @cached_property
+    def sidecar(self) -> bytes | None:
+        """The ``.CHECKSUM`` beside it, if there is one."""
+        beside = self.file.with_name(self.file.name + ".CHECKSUM")
+        return beside.read_bytes() if beside.exists() else None
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Its rows."""
+        return read_rows(self.body)
+
+    @cached_property
+    def opens(self) -> list[int]:
+        """The open times of its rows, in milliseconds."""
+        return [int(row[0]) for row in self.rows]
+
+    def between(self, start_ms: int, end_ms: int) -> list[Row]:
+        """Give its rows that open in ``[start_ms, end_ms)``."""
+        return self.rows[bisect_left(self.opens, start_ms) : bisect_left(self.opens, end_ms)]
+
+
+class Recordings:
+    """Every recorded file of some folders.
+
+    Raises
+    ------
+    FileNotFoundError
+        A folder does not exist, or holds no file of the layout above.
+    """
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._by_path: dict[str, Recording] = {}
+        self._by_series: dict[tuple[Market, str, str], list[Recording]] = {}
+        for folder in folders:
+            self._read(Path(folder))
+        for found in self._by_series.values():
+            found.sort(key=lambda recording: (recording.key.start_ms, -recording.key.end_ms))
+
+    def file(self, path: str) -> Recording | None:
+        """Give the recording of an archive path."""
+        return self._by_path.get(path)
+
+    def covering(
+        self, market: Market, symbol: str, interval: str, start_ms: int, end_ms: int
+    ) -> list[Recording]:
+        """Give the recordings of a series whose periods overlap a range, in order, none inside another."""
+        found: list[Recording] = []
+        reached = start_ms
+        for recording in self._by_series.get((market, symbol, interval), ()):
+            key = recording.key
+            if key.start_ms < end_ms and key.end_ms > reached:
+                found.append(recording)
+                reached = key.end_ms
+        return found
+
+    def symbols(self) -> set[tuple[Market, str]]:
+        """Give every recorded symbol with its market."""
+        return {(market, symbol) for market, symbol, _ in self._by_series}
+
+    def listing(self, market: Market, symbol: str) -> Listing:
+        """Give a listing that trades only what was recorded, from the first recorded period on."""
+        first_ms = min(
+            found[0].key.start_ms
+            for (its_market, its_symbol, _), found in self._by_series.items()
+            if (its_market, its_symbol) == (market, symbol)
+        )
+        return Listing(symbol, market, listed_at=from_ms(first_ms), generated=False)
+
+    def _read(self, folder: Path) -> None:
+        found = 0
+        for file in sorted(folder.rglob("*.zip")):
+            match = _PATH.search(file.as_posix())
+            key = ArchivePath.of(*match.groups()) if match else None
+            if key is not None:
+                recording = Recording(key, file)
+                self._by_path[key.path] = recording
+                series = (key.market, key.symbol, key.interval.name)
+                self._by_series.setdefault(series, []).append(recording)
+                found += 1
+        if not found:
+            msg = f"no recorded klines under {folder}; expected spot/klines/BTCUSDT/1h/BTCUSDT-1h-2024-12.zip"
+            raise FileNotFoundError(msg)

@@ -1,0 +1,220 @@
+"""The running venue: a loopback server in a thread of its own, and the handles that a test holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from dsm_binance.emulator.archive import Archive
+from dsm_binance.emulator.clock import Clock
+from dsm_binance.emulator.faults import Fault, FaultBox
+from dsm_binance.emulator.gate import Gate, Rooms
+from dsm_binance.emulator.instruments import DEFAULT_LISTINGS, Listing, Market, Outage
+from dsm_binance.emulator.journal import Journal, RequestRecord
+from dsm_binance.emulator.limits import WeightPool
+from dsm_binance.emulator.loopback import HOST, Loopback
+from dsm_binance.emulator.recorded import Recordings
+from dsm_binance.emulator.rest import Rest
+from dsm_binance.emulator.rows import Book
+
+__all__ = ["Emulator"]
+
+
+class Emulator:
+    """A Binance on 127.0.0.1: archive, listing, and REST of spot, USDS-M (`um`) and COIN-M (`cm`).
+
+    Parameters
+    ----------
+    data
+        Folders of recorded archive files, which come before anything generated.
+    listings
+        What is traded. ``None`` is a handful of known symbols, or, with `data`, only what was recorded.
+    outages
+        When trading stood still.
+    faults
+        What goes wrong, in this order of preference.
+    now
+        The venue's time, aware; it stands still unless `running`. ``None`` is the machine's clock.
+    running
+        Whether time passes from `now` on.
+    seed
+        Another seed, other prices.
+    port
+        The first port; 0 takes free ones.
+    rest, vision
+        Whether the venue has a REST interface, and an archive with its listing.
+    spot_hosts
+        How many spot hosts there are; each further one has its own port, and its own prefix (``/spot2``).
+    spot_weight, futures_weight
+        Request weight per window; `um` and `cm` share theirs, as do all spot hosts.
+    window_s, ban_after, ban_s
+        The window's length, how many requests after a 429 bring a ban, and how long the first ban lasts.
+    missing
+        Archive paths, or patterns of them with ``*``, that never got published.
+    lacking
+        Days (``"2024-01-05"``) that a monthly zip lacks, by its path.
+    slow_lag_months
+        How many months later than others the monthly files of 3d, 1w and 1mo bars come out.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> from urllib.request import urlopen
+    >>> with Emulator(now=datetime(2024, 6, 1, tzinfo=UTC)) as venue:
+    ...     urlopen(f"{venue.endpoints['spot']}/api/v3/time").read()
+    b'{"serverTime":1717200000000}'
+    """
+
+    def __init__(  # noqa: PLR0913 - each argument is one switch of the venue, all but four by name only
+        self,
+        data: Iterable[Path | str] = (),
+        listings: Iterable[Listing] | None = None,
+        outages: Iterable[Outage] = (),
+        faults: Iterable[Fault] = (),
+        *,
+        now: datetime | None = None,
+        running: bool = False,
+        seed: int = 7,
+        port: int = 0,
+        rest: bool = True,
+        vision: bool = True,
+        spot_hosts: int = 1,
+        spot_weight: int = 6000,
+        futures_weight: int = 2400,
+        window_s: float = 60.0,
+        ban_after: int = 10,
+        ban_s: float = 120.0,
+        missing: Iterable[str] = (),
+        lacking: Mapping[str, Iterable[str]] | None = None,
+        slow_lag_months: int = 1,
+    ) -> None:
+        self.clock = Clock(now, running=running)
+        self._ports = [port] + [0] * (spot_hosts - 1)
+        self._journal, self._faults = Journal(), FaultBox(faults)
+        book = _book(data, listings, outages, seed)
+        self._archive = Archive(book, self.clock, missing, lacking, slow_lag_months) if vision else None
+        spot = WeightPool(spot_weight, window_s, ban_after, ban_s)
+        futures = WeightPool(futures_weight, window_s, ban_after, ban_s)
+        self._pools: dict[Market, WeightPool] = {"spot": spot, "um": futures, "cm": futures}
+        interface = Rest(book, self.clock, self._pools) if rest else None
+        rooms = Rooms(self.clock, self._archive, interface, self._pools, self._faults, self._journal)
+        self._gate = Gate(rooms, _prefixes(spot_hosts, rest, vision))
+        self._server: Loopback | None = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> Self:
+        """Open the ports; on a running venue this does nothing.
+
+        Raises
+        ------
+        OSError
+            The port is taken; give another one, or 0.
+        """
+        if self._server is None:
+            self._server = Loopback(self._gate.handle, self._ports, self._gate.release)
+        return self
+
+    def stop(self) -> None:
+        """Close every connection and port; what was asked can still be read."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    @property
+    def endpoints(self) -> dict[str, str | list[str]]:
+        """The base URL of each endpoint key; ``spot`` is a list when there are several hosts."""
+        ports = self._running().ports
+        found: dict[str, list[str]] = {}
+        for prefix, endpoint in self._gate.prefixes.items():
+            hosts = found.setdefault(endpoint, [])
+            port = ports[len(hosts)] if endpoint == "spot" else ports[0]
+            hosts.append(f"http://{HOST}:{port}/{prefix}")
+        return {endpoint: urls if len(urls) > 1 else urls[0] for endpoint, urls in found.items()}
+
+    @property
+    def requests(self) -> list[RequestRecord]:
+        """Every request so far, a copy."""
+        return self._journal.all()
+
+    def clear_requests(self) -> None:
+        """Forget the requests so far."""
+        self._journal.clear()
+
+    def add_fault(self, fault: Fault) -> None:
+        """Let one more thing go wrong."""
+        self._faults.add(fault)
+
+    def clear_faults(self) -> None:
+        """Let nothing go wrong any more."""
+        self._faults.clear()
+
+    def reset_limits(self) -> None:
+        """Forget used weight and bans."""
+        for pool in self._pools.values():
+            pool.reset()
+
+    def release(self) -> None:
+        """Hang up on everyone whom a ``timeout`` keeps waiting."""
+        self._running().call(self._gate.release)
+
+    def republish(
+        self,
+        path: str,
+        changed: Mapping[datetime, Mapping[str, str]] | None = None,
+        withdrawn: Iterable[datetime] = (),
+    ) -> None:
+        """Serve other rows under an archive path from now on, with a new checksum, ETag and Last-Modified.
+
+        Parameters
+        ----------
+        path
+            The zip: a URL, or its path from ``data/`` on.
+        changed
+            New cells as text, by the bar's open time and the column's name in the archive's header. When
+            neither this nor `withdrawn` is given, the first bar counts one trade more.
+        withdrawn
+            Open times of bars that are taken away.
+
+        Raises
+        ------
+        ValueError
+            There is no such file, bar or column.
+        """
+        if self._archive is None:
+            msg = f"cannot republish {path!r}: this emulator has no archive (vision=False)"
+            raise ValueError(msg)
+        self._archive.republish(path, changed, withdrawn)
+
+    def _running(self) -> Loopback:
+        if self._server is None:
+            msg = "the emulator is not running; use it in a with statement, or call start() first"
+            raise RuntimeError(msg)
+        return self._server
+
+
+def _book(
+    data: Iterable[Path | str], listings: Iterable[Listing] | None, outages: Iterable[Outage], seed: int
+) -> Book:
+    recordings = Recordings(Path(folder) for folder in data)
+    if listings is None:
+        listings = () if recordings.symbols() else DEFAULT_LISTINGS
+    return Book(seed, listings, tuple(outages), recordings)
+
+
+def _prefixes(spot_hosts: int, rest: bool, vision: bool) -> dict[str, str]:
+    """Give the endpoint of each first part of a path."""
+    found = {"vision": "vision", "listing": "listing"} if vision else {}
+    if rest:
+        mirrors = {f"spot{number}": "spot" for number in range(2, spot_hosts + 1)}
+        found |= {"spot": "spot", **mirrors, "um": "um", "cm": "cm"}
+    return found

@@ -1,0 +1,116 @@
+"""Symbols: the form each market writes them in, and what the venue says of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from dsm_binance.markets import COIN_M, MARKETS, SPOT, Market
+from dsm_core.errors import ProtocolChangedError, RequestError
+from dsm_core.model import MarketType
+from dsm_core.plugins import ClientContext, SymbolInfo
+
+__all__ = ["check_symbol", "fetch_symbols", "parse_symbols", "symbol_info"]
+
+# Letters of any script occur (three Chinese names in 2026), always upper case where there is case.
+_FORMS: Final = {
+    MarketType.SPOT: re.compile(r"[^\W_]{2,30}\Z"),
+    MarketType.FUTURES_USDT: re.compile(r"[^\W_]{2,30}(_\d{6})?\Z"),
+    MarketType.FUTURES_COIN: re.compile(r"[^\W_]{2,30}_(PERP|\d{6})\Z"),
+}
+_EXAMPLES: Final = {
+    MarketType.SPOT: "BTCUSDT",
+    MarketType.FUTURES_USDT: "BTCUSDT or BTCUSDT_260925",
+    MarketType.FUTURES_COIN: "BTCUSD_PERP or BTCUSD_260925",
+}
+_GONE: Final = frozenset(
+    {"BREAK", "END_OF_DAY", "SETTLING", "CLOSE", "DELIVERED", "DELIVERING", "PRE_SETTLE"}
+)
+# Perpetuals carry a delivery date in the year 2100.
+_FAR_FUTURE_MS: Final = 4_000_000_000_000
+
+
+def check_symbol(symbol: str, market: Market) -> None:
+    """Refuse a symbol that does not have the market's form.
+
+    Raises
+    ------
+    RequestError
+        With the symbol it probably was meant to be.
+    """
+    form = _FORMS[market.market_type]
+    if symbol == symbol.upper() and form.match(symbol):
+        return
+    guess = _guess(symbol, market)
+    hint = f"Did you mean {guess!r}?" if guess else f"Its symbols look like {_EXAMPLES[market.market_type]}."
+    raise RequestError(
+        f"{symbol!r} is not a symbol of {market.market_type}.", hint=hint, symbol=symbol, suggestion=guess
+    )
+
+
+def _guess(symbol: str, market: Market) -> str | None:
+    bare = re.sub(r"[^\w]|_", "", symbol.upper())
+    bare = re.sub(r"(PERP|SWAP|\d{6})\Z", "", bare)
+    if not re.match(r"\w{2,30}\Z", bare):
+        return None
+    if market is COIN_M:
+        base = re.sub(r"USD[TC]?\Z", "", bare)
+        return f"{base}USD_PERP" if base else None
+    return f"{bare}T" if bare.endswith("USD") else bare
+
+
+async def fetch_symbols(context: ClientContext, market_type: MarketType) -> Sequence[SymbolInfo]:
+    """Every symbol that the market's exchangeInfo lists; weight 20 on spot, 1 on futures."""
+    market = MARKETS[market_type]
+    cost = 20 if market is SPOT else 1
+    reply = await context.http.get_json(market.url("exchangeInfo"), cost=cost, pool=market.pool)
+    return parse_symbols(reply.body)
+
+
+async def symbol_info(context: ClientContext, market: Market, symbol: str) -> SymbolInfo | None:
+    """What exchangeInfo says of one symbol; None when it is not listed."""
+    if market is SPOT:
+        reply = await context.http.get_json(
+            market.url("exchangeInfo"), {"symbol": symbol}, cost=20, pool=market.pool
+        )
+        found: Sequence[SymbolInfo] = parse_symbols(reply.body)
+    else:
+        found = await fetch_symbols(context, market.market_type)
+    return next((info for info in found if info.symbol == symbol), None)
+
+
+def parse_symbols(body: Any) -> list[SymbolInfo]:
+    """Symbols of an exchangeInfo answer of any market.
+
+    Raises
+    ------
+    ProtocolChangedError
+        When it has no list of symbols.
+    """
+    if not isinstance(body, Mapping) or not isinstance(body.get("symbols"), list):
+        raise ProtocolChangedError(
+            "exchangeInfo has no list of symbols.", hint="Look for a new release of dsm-binance."
+        )
+    return [_info(s) for s in body["symbols"] if isinstance(s, Mapping) and s.get("symbol")]
+
+
+def _info(entry: Mapping[str, Any]) -> SymbolInfo:
+    status = entry.get("status") or entry.get("contractStatus")
+    return SymbolInfo(
+        symbol=str(entry["symbol"]),
+        base=entry.get("baseAsset"),
+        quote=entry.get("quoteAsset"),
+        contract_type=entry.get("contractType"),
+        status=status,
+        listed_at=_moment(entry.get("onboardDate")),
+        delisted_at=_moment(entry.get("deliveryDate")),
+        trades=status not in _GONE,
+    )
+
+
+def _moment(ms: Any) -> datetime | None:
+    if not isinstance(ms, int) or not 0 < ms < _FAR_FUTURE_MS:
+        return None
+    return datetime.fromtimestamp(ms / 1000, UTC)

@@ -1,0 +1,80 @@
+"""DSM: complete, verified market data from cache, archive and REST through one call.
+
+Public names are loaded when first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from dsm_core._version import __version__
+
+if TYPE_CHECKING:
+    from dsm_core.aio import AsyncDataSourceManager, Prefetched
+    from dsm_core.config import DSMConfig
+    from dsm_core.errors import DSMError
+    from dsm_core.factory import DataClientFactory
+    from dsm_core.fcp.plan import Plan
+    from dsm_core.manager import DataSourceManager, get
+    from dsm_core.model.interval import Interval
+    from dsm_core.model.names import ChartType, DataSource, MarketType
+    from dsm_core.model.provenance import Gap, Segment
+    from dsm_core.output.market_data import Coverage, MarketData
+    from dsm_core.plugins.interface import DataClientInterface
+    from dsm_core.plugins.registry import DataProvider
+
+__all__ = [
+    "AsyncDataSourceManager",
+    "ChartType",
+    "Coverage",
+    "DSMConfig",
+    "DSMError",
+    "DataClientFactory",
+    "DataClientInterface",
+    "DataProvider",
+    "DataSource",
+    "DataSourceManager",
+    "Gap",
+    "Interval",
+    "MarketData",
+    "MarketType",
+    "Plan",
+    "Prefetched",
+    "Segment",
+    "__version__",
+    "get",
+]
+
+_HOMES = {
+    "AsyncDataSourceManager": "aio",
+    "ChartType": "model.names",
+    "Coverage": "output.market_data",
+    "DSMConfig": "config",
+    "DSMError": "errors",
+    "DataClientFactory": "factory",
+    "DataClientInterface": "plugins.interface",
+    "DataProvider": "plugins.registry",
+    "DataSource": "model.names",
+    "DataSourceManager": "manager",
+    "Gap": "model.provenance",
+    "Interval": "model.interval",
+    "MarketData": "output.market_data",
+    "MarketType": "model.names",
+    "Plan": "fcp.plan",
+    "Prefetched": "aio",
+    "Segment": "model.provenance",
+    "get": "manager",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,158 @@
+"""New answers laid over what a file holds: pure, no disk.
+
+Inside what an answer vouches for with rows, its rows replace the old ones; outside, the old ones
+stay; an absence removes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import pyarrow as pa
+from attrs import frozen
+from numpy.typing import NDArray
+
+from dsm_core.cache.period import Period
+from dsm_core.cache.read import Piece
+from dsm_core.model.coverage import Ledger, LedgerEntry
+from dsm_core.model.time_range import RangeSet, TimeRange
+from dsm_core.schema.chart_type import ChartSchema
+from dsm_core.schema.conform import empty_table, times_of
+
+__all__ = ["CacheBatch", "Change", "Content", "changes_by_period", "merged"]
+
+
+@frozen(kw_only=True)
+class CacheBatch:
+    """One answer to be cached.
+
+    Parameters
+    ----------
+    table
+        Rows in the exact schema, sorted and unique; those outside the entries are ignored.
+    entries
+        What the answer vouches for; disjoint.
+    """
+
+    table: pa.Table
+    entries: tuple[LedgerEntry, ...]
+
+
+@frozen
+class Change:
+    """A batch and those of its entries, cut, that fall into one period."""
+
+    table: pa.Table
+    times: NDArray[np.int64]
+    entries: tuple[LedgerEntry, ...]
+
+    def within(self, period: Period) -> Change:
+        """The part that falls into ``period``."""
+        cut = (e.cut(period.start, period.end) for e in self.entries if period.overlaps(e.start, e.end))
+        return Change(self.table, self.times, tuple(cut))
+
+
+@frozen
+class Content:
+    """What a file is to hold."""
+
+    table: pa.Table
+    times: NDArray[np.int64]
+    ledger: Ledger
+
+
+def changes_by_period(
+    batches: Iterable[CacheBatch], schema: ChartSchema, periods_of: Callable[[TimeRange], Iterable[Period]]
+) -> dict[Period, list[Change]]:
+    """Batches cut at period borders, in the order they came."""
+    changes: dict[Period, list[Change]] = {}
+    for batch in batches:
+        times = times_of(batch.table, schema)
+        cut: dict[Period, list[LedgerEntry]] = {}
+        for entry in batch.entries:
+            for period in periods_of(TimeRange(entry.start, entry.end)):
+                cut.setdefault(period, []).append(entry.cut(period.start, period.end))
+        for period, entries in cut.items():
+            changes.setdefault(period, []).append(Change(batch.table, times, tuple(entries)))
+    return changes
+
+
+def merged(
+    target: Period,
+    old: Sequence[Piece],
+    changes: Sequence[Change],
+    schema: ChartSchema,
+    always: bool = False,
+) -> Content | None:
+    """Content of ``target``'s file after ``changes``.
+
+    Parameters
+    ----------
+    old
+        What answers the period now, cut to it.
+    always
+        Give the content also when nothing changes; else that is None.
+    """
+    before = Ledger.of(e for p in old for e in p.entries)
+    inside = [_telling(c.within(target), old, schema) for c in changes]
+    after = before.overlay(e for c in inside for e in c.entries)
+    replaced = [_row_ranges(c) for c in inside]
+    if after == before and not any(replaced) and not always:
+        return None
+    table = _rows(target, old, inside, replaced, schema)
+    return Content(table, times_of(table, schema), after)
+
+
+def _telling(change: Change, old: Sequence[Piece], schema: ChartSchema) -> Change:
+    """Without the entries that claim rows and have none; cuts at borders leave such.
+
+    Events are different: no row inside a vouched range is what the source said.
+    """
+    if schema.kind != "bars" or not change.entries:
+        return change
+    counts = _counts(change.times, change.entries)
+    for piece in old:
+        counts = counts + _counts(piece.file.times[slice(*piece.rows)], change.entries)
+    kept = (e for e, n in zip(change.entries, counts.tolist(), strict=True) if n or e.state != "rows")
+    return Change(change.table, change.times, tuple(kept))
+
+
+def _counts(times: NDArray[np.int64], entries: Sequence[LedgerEntry]) -> NDArray[np.int64]:
+    bounds = np.array([(e.start, e.end) for e in entries], dtype=np.int64)
+    places: NDArray[np.int64] = np.searchsorted(times, bounds.ravel()).reshape(-1, 2)
+    return places[:, 1] - places[:, 0]
+
+
+def _row_ranges(change: Change) -> RangeSet:
+    return RangeSet.from_pairs((e.start, e.end) for e in change.entries if e.state == "rows")
+
+
+def _rows(
+    target: Period,
+    old: Sequence[Piece],
+    changes: Sequence[Change],
+    replaced: Sequence[RangeSet],
+    schema: ChartSchema,
+) -> pa.Table:
+    """Rows of all sources, the latest change first served."""
+    free = RangeSet.of(target.span)
+    parts: list[tuple[int, pa.Table]] = []
+    for change, ranges in zip(reversed(changes), reversed(replaced), strict=True):
+        parts += _slices(change.table, change.times, free & ranges)
+        free = free - ranges
+    for piece in old:
+        mine = RangeSet.from_pairs([(piece.start, piece.end)])
+        parts += _slices(piece.file.table, piece.file.times, free & mine)
+    if not parts:
+        return empty_table(schema)
+    parts.sort(key=lambda part: part[0])
+    return pa.concat_tables([table for _, table in parts]).combine_chunks()
+
+
+def _slices(table: pa.Table, times: NDArray[np.int64], ranges: RangeSet) -> list[tuple[int, pa.Table]]:
+    if not ranges or not len(times):
+        return []
+    bounds = np.array([(r.start, r.end) for r in ranges], dtype=np.int64)
+    places = np.searchsorted(times, bounds)
+    return [(int(times[a]), table.slice(a, b - a)) for a, b in places.tolist() if a < b]

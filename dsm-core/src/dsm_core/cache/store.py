@@ -1,0 +1,185 @@
+"""The cache as the other rooms see it: read, write, fold, and questions about a series."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from dsm_core.cache.admin import CachedSeries, list_series, verify_files
+from dsm_core.cache.folder import SeriesFolder, check_inside, make_folder
+from dsm_core.cache.merge import CacheBatch, changes_by_period
+from dsm_core.cache.paths import series_folder
+from dsm_core.cache.period import coarse_kind, periods_in
+from dsm_core.cache.read import CachedRows, Series, has_rows, read_span, set_aside
+from dsm_core.cache.report import Report, unavailable, warn
+from dsm_core.cache.write import SeriesWriter
+from dsm_core.errors import SchemaMismatchError
+from dsm_core.events import CacheWritten, EventBus
+from dsm_core.model.series import SeriesKey
+from dsm_core.model.time_range import TimeRange
+from dsm_core.schema.chart_type import ChartSchema
+from dsm_core.schema.conform import times_of
+
+__all__ = ["CacheStore"]
+
+_log = logging.getLogger(__name__)
+_FOREVER: Final = TimeRange(-(2**63), 2**63 - 1)
+_MAX_KNOWN: Final = 4096
+
+
+class CacheStore:
+    """A folder of cache files, shared by any number of threads and processes.
+
+    Parameters
+    ----------
+    root
+        The cache's folder; made at the first write.
+    read_from
+        More caches, looked into in order for what the first one does not know; never written.
+    bus
+        Gets :class:`~dsm_core.events.CacheWritten` for each file that was replaced.
+    """
+
+    def __init__(self, root: Path, *, read_from: Sequence[Path] = (), bus: EventBus | None = None) -> None:
+        self.root = Path(root)
+        self._root = os.path.abspath(root)
+        self._others = tuple(os.path.abspath(other) for other in read_from)
+        self._bus = bus
+        self._known: dict[tuple[str, SeriesKey], Series] = {}
+
+    def read(
+        self, key: SeriesKey, schema: ChartSchema, span: TimeRange, *, columns: Sequence[str] | None = None
+    ) -> CachedRows:
+        """Rows and ledger of ``span``; nothing is copied where one file answers.
+
+        Damaged files are set aside and reported once, with a :class:`CacheWarning`; their ranges
+        are gaps.
+
+        Parameters
+        ----------
+        columns
+            Columns wanted beside the index; None is all.
+
+        Raises
+        ------
+        CacheUnavailableError
+            When the folder cannot be read.
+        """
+        with unavailable(self._root):
+            series, *others = self._all(key, schema)
+            rows, unusable = read_span(series, others, span, columns)
+            reports = [Report(file, set_aside(series, file)) for file in unusable]
+        warn(reports)
+        return rows
+
+    def write(self, key: SeriesKey, schema: ChartSchema, batches: Sequence[CacheBatch], *, now: int) -> None:
+        """Keep answers, each touched file rewritten once; fold periods that have closed.
+
+        Parameters
+        ----------
+        batches
+            Later ones win. Inside entries with state ``rows`` their rows replace the old ones;
+            absences remove nothing.
+        now
+            UTC nanoseconds; decides which periods are open.
+
+        Raises
+        ------
+        CacheUnavailableError
+            When the disk is full, the folder is read-only or leads elsewhere. Periods written
+            before it happened are kept.
+        SchemaMismatchError
+            When a table is not in the schema, sorted and unique.
+        """
+        for batch in batches:
+            _check_rows(batch, schema)
+        refused: list[Report] = []
+        with unavailable(self._root):
+            self._update(key, schema, batches, now, refused)
+        warn(refused)
+
+    def fold(self, key: SeriesKey, schema: ChartSchema, *, now: int) -> int:
+        """Join the files of periods that closed before ``now``; gives how many periods that were."""
+        refused: list[Report] = []
+        with unavailable(self._root):
+            folded = self._update(key, schema, (), now, refused)
+        warn(refused)
+        return folded
+
+    def has_rows_before(self, key: SeriesKey, schema: ChartSchema, t: int) -> bool:
+        """Whether the series has a row before ``t``, UTC nanoseconds."""
+        return self._has_rows(key, schema, TimeRange(_FOREVER.start, t), latest_first=True)
+
+    def has_rows_after(self, key: SeriesKey, schema: ChartSchema, t: int) -> bool:
+        """Whether the series has a row at or after ``t``, UTC nanoseconds."""
+        return self._has_rows(key, schema, TimeRange(t, _FOREVER.end), latest_first=False)
+
+    def ls(self) -> list[CachedSeries]:
+        """Summary of each series, from what its files tell of themselves."""
+        with unavailable(self._root):
+            return list_series(self._root)
+
+    def verify(self) -> Iterator[tuple[Path, str | None]]:
+        """Check every byte of every file: its path, and what is wrong or None."""
+        with unavailable(self._root):
+            yield from verify_files(self._root)
+
+    def _series(self, root: str, key: SeriesKey, schema: ChartSchema) -> Series:
+        known = self._known.get((root, key))
+        if known is not None and known.schema is schema:
+            return known
+        path = os.path.join(root, *series_folder(key).split("/"))
+        check_inside(root, path)
+        series = Series(SeriesFolder(path, coarse_kind(schema, key.interval)), key, schema)
+        if len(self._known) >= _MAX_KNOWN:
+            self._known.clear()
+        self._known[root, key] = series
+        return series
+
+    def _all(self, key: SeriesKey, schema: ChartSchema) -> list[Series]:
+        return [self._series(root, key, schema) for root in (self._root, *self._others)]
+
+    def _update(
+        self,
+        key: SeriesKey,
+        schema: ChartSchema,
+        batches: Sequence[CacheBatch],
+        now: int,
+        refused: list[Report],
+    ) -> int:
+        """Bring batches in; gives how many closed periods were folded."""
+        series = self._series(self._root, key, schema)
+        folder = series.folder
+        changes = changes_by_period(batches, schema, lambda span: periods_in(folder.coarse, span))
+        if changes:
+            make_folder(folder.path)
+        check_inside(self._root, folder.path)
+        names = folder.names()
+        unfolded = folder.unfolded(names, now)
+        writer = SeriesWriter(series, now, self._emit, refused.append)
+        for coarse in sorted(unfolded | changes.keys()):
+            writer.update(coarse, changes.get(coarse, ()), names)
+        for coarse in folder.littered(names) - unfolded - changes.keys():
+            writer.sweep(coarse, names)
+        return len(unfolded)
+
+    def _has_rows(self, key: SeriesKey, schema: ChartSchema, span: TimeRange, *, latest_first: bool) -> bool:
+        with unavailable(self._root):
+            return any(has_rows(s, span, latest_first=latest_first) for s in self._all(key, schema))
+
+    def _emit(self, event: CacheWritten) -> None:
+        _log.debug("cache_written path=%s rows=%d bytes=%d", event.path, event.rows, event.bytes_written)
+        if self._bus is not None:
+            self._bus.emit(event)
+
+
+def _check_rows(batch: CacheBatch, schema: ChartSchema) -> None:
+    times = times_of(batch.table, schema) if batch.table.schema.equals(schema.arrow()) else None
+    if times is None or not (times[1:] > times[:-1]).all():
+        raise SchemaMismatchError(
+            f"Rows to be cached are not in the schema {schema.name}, sorted and unique.",
+            hint="Bring them through conform() first.",
+        )

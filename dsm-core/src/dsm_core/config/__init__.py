@@ -1,0 +1,27 @@
+"""Layered configuration: arguments over environment over file over defaults."""
+
+from dsm_core.config.loader import (
+    ConfigSource,
+    check_config,
+    default_cache_dir,
+    find_config_file,
+    load_config,
+)
+from dsm_core.config.model import CacheConfig, DefaultsConfig, DSMConfig, HttpConfig, ProviderSection
+from dsm_core.config.problem import Problem
+from dsm_core.config.secret import Secret
+
+__all__ = [
+    "CacheConfig",
+    "ConfigSource",
+    "DSMConfig",
+    "DefaultsConfig",
+    "HttpConfig",
+    "Problem",
+    "ProviderSection",
+    "Secret",
+    "check_config",
+    "default_cache_dir",
+    "find_config_file",
+    "load_config",
+]

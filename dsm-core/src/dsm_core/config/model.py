@@ -1,0 +1,228 @@
+"""The settings themselves: immutable, typed, each with a default. The loader reads them."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from attrs import field, frozen
+from attrs.converters import optional
+
+from dsm_core.config.document import MAPPING_LABEL, Document
+from dsm_core.config.problem import KeyPath, Problem, config_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["CacheConfig", "DSMConfig", "DefaultsConfig", "HttpConfig", "ProviderSection"]
+
+T = TypeVar("T")
+
+
+def _to_path(value: str | os.PathLike[str]) -> Path:
+    return Path(value).expanduser()
+
+
+def _to_paths(values: Iterable[str | os.PathLike[str]]) -> tuple[Path, ...]:
+    if isinstance(values, str | os.PathLike):
+        # Text is iterable too: one letter would be one cache.
+        return (_to_path(values),)
+    return tuple(map(_to_path, values))
+
+
+def _check_wait(_: Any, attribute: Any, value: float) -> None:
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"must be a number of seconds, 0 or more, not {value}")
+
+
+def _check_limit(_: Any, attribute: Any, value: float | None) -> None:
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise ValueError(f"must be a number of seconds above 0, not {value}")
+
+
+def _check_count(_: Any, attribute: Any, value: int) -> None:
+    if value < 0:
+        raise ValueError(f"must be 0 or more, not {value}")
+
+
+def _check_size(_: Any, attribute: Any, value: int) -> None:
+    if value < 1:
+        raise ValueError(f"must be 1 or more, not {value}")
+
+
+@frozen(kw_only=True)
+class CacheConfig:
+    """Where rows are kept.
+
+    Parameters
+    ----------
+    dir
+        Folder of the cache; ``None`` is the platform's cache folder for the user.
+    read_from
+        More caches, looked into in this order and never written.
+    enabled
+        Whether the cache is read and written at all.
+    """
+
+    dir: Path | None = field(default=None, converter=optional(_to_path))
+    read_from: tuple[Path, ...] = field(default=(), converter=_to_paths)
+    enabled: bool = True
+
+
+@frozen(kw_only=True)
+class DefaultsConfig:
+    """What a call means when it does not say.
+
+    Parameters
+    ----------
+    provider
+        Provider's name; ``None`` is the only one installed.
+    market_type
+        Market's name, such as ``spot``.
+    deadline_s
+        Seconds a call may take in all; ``None`` is no limit.
+    max_wait_s
+        Seconds a call may wait for a rate limit.
+    on_gaps
+        What happens when rows are missing: ``warn``, ``raise``, ``raise_any`` (final gaps too) or ``ignore``.
+    """
+
+    provider: str | None = None
+    market_type: str | None = None
+    deadline_s: float | None = field(default=300.0, validator=_check_limit)
+    max_wait_s: float = field(default=120.0, validator=_check_wait)
+    on_gaps: Literal["warn", "raise", "raise_any", "ignore"] = "warn"
+
+
+@frozen(kw_only=True)
+class HttpConfig:
+    """How DSM talks HTTP.
+
+    Parameters
+    ----------
+    connect_timeout_s
+        Seconds until a connection must stand.
+    read_timeout_s
+        Seconds until the next bytes must come.
+    retry_count
+        Times a failed request is tried again; 0 is never.
+    max_concurrent
+        REST requests in flight at one time.
+    user_agent
+        ``User-Agent`` header; ``None`` is DSM's own.
+    state_dir
+        Folder in which the processes of one machine share rate limits; ``None`` is DSM's own.
+    """
+
+    connect_timeout_s: float = field(default=10.0, validator=_check_limit)
+    read_timeout_s: float = field(default=30.0, validator=_check_limit)
+    retry_count: int = field(default=5, validator=_check_count)
+    max_concurrent: int = field(default=50, validator=_check_size)
+    user_agent: str | None = None
+    state_dir: Path | None = field(default=None, converter=optional(_to_path))
+
+
+@frozen(kw_only=True, repr=False)
+class ProviderSection:
+    """A provider's settings as written, until the provider says what they mean.
+
+    Its repr shows keys only, for values may be secrets.
+
+    Parameters
+    ----------
+    name
+        The provider's name.
+    raw
+        The section's data; placeholders are not filled in.
+    positions
+        Line of each key path inside the section; empty when there is no file.
+    file
+        How messages name the file.
+    folder
+        What relative paths are relative to.
+    env
+        What placeholders are filled from; ``None`` is the environment at the time of `structure`, so that
+        the section of a provider nobody uses needs no variables.
+    """
+
+    name: str
+    raw: Mapping[str, Any] = field(factory=dict)
+    positions: Mapping[KeyPath, int] = field(factory=dict)
+    file: str = MAPPING_LABEL
+    folder: Path = field(factory=Path)
+    env: Mapping[str, str] | None = field(default=None, eq=False)
+
+    def structure(self, cls: type[T]) -> T:
+        """Instance of a provider's settings class.
+
+        Parameters
+        ----------
+        cls
+            An attrs class; its fields are the keys.
+
+        Raises
+        ------
+        ConfigError
+            One line for every unknown or missing key, wrong value and unset variable.
+        PluginContractError
+            `cls` cannot be filled from a file; its author must change it.
+        """
+        value, problems = self._structure(cls)
+        if value is None or problems:
+            raise config_error(problems)
+        return value
+
+    def check(self, cls: type) -> list[Problem]:
+        """Problems that `structure` would raise."""
+        return self._structure(cls)[1]
+
+    def _structure(self, cls: type[T]) -> tuple[T | None, list[Problem]]:
+        # Late, as cattrs costs more to import than all the rest of this package.
+        from dsm_core.config.structure import structure  # noqa: PLC0415
+
+        document = Document(
+            data=self.raw,
+            positions=self.positions,
+            label=self.file,
+            folder=self.folder,
+            prefix=("providers", self.name),
+        )
+        return structure(document, cls, os.environ if self.env is None else self.env)
+
+    def __repr__(self) -> str:
+        return f"ProviderSection({self.name!r}, keys={list(self.raw)}, file={self.file!r})"
+
+
+@frozen(kw_only=True)
+class DSMConfig:
+    """The whole configuration.
+
+    Parameters
+    ----------
+    cache, defaults, http
+        The sections of the core.
+    offline
+        Whether every network request is forbidden.
+    providers
+        Sections by provider name; see `section`.
+    source
+        The file it came from; ``None`` without one.
+    """
+
+    cache: CacheConfig = field(factory=CacheConfig)
+    defaults: DefaultsConfig = field(factory=DefaultsConfig)
+    http: HttpConfig = field(factory=HttpConfig)
+    offline: bool = False
+    providers: Mapping[str, ProviderSection] = field(factory=dict)
+    source: Path | None = None
+
+    def section(self, name: str) -> ProviderSection:
+        """Section of a provider; an empty one where the configuration has none."""
+        if name in self.providers:
+            return self.providers[name]
+        if self.source is None:
+            return ProviderSection(name=name)
+        return ProviderSection(name=name, file=self.source.name, folder=self.source.parent)

@@ -1,0 +1,284 @@
+"""One call from request to outcome: resolve, look into the cache, fetch what is missing."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from attrs import define, field, frozen
+
+from dsm_core.cache import CacheStore
+from dsm_core.errors import AllSourcesFailedError, CacheUnavailableError, DSMError, RateLimitError
+from dsm_core.events import (
+    CacheHit,
+    Event,
+    EventBus,
+    GapFound,
+    Planned,
+    RequestSent,
+    call_scope,
+    new_call_id,
+)
+from dsm_core.fcp.executor import Execution
+from dsm_core.fcp.gaps import find_gaps, open_gap
+from dsm_core.fcp.ledger_keeper import LedgerKeeper
+from dsm_core.fcp.merge import Batch
+from dsm_core.fcp.plan import Plan
+from dsm_core.fcp.planner import covered, make_plan, needed, reaches_present
+from dsm_core.fcp.request import Request
+from dsm_core.fcp.segments import find_segments
+from dsm_core.fcp.series import Series
+from dsm_core.model.provenance import Failure, Gap, Segment
+from dsm_core.model.request import Span, resolve_span
+from dsm_core.model.time_range import RangeSet, TimeRange
+from dsm_core.net import Deadline, deadline_scope
+from dsm_core.plugins.venue import Venue
+from dsm_core.schema.conform import empty_table
+
+__all__ = ["Call", "Outcome"]
+
+
+@frozen(kw_only=True)
+class Outcome:
+    """What a call brought, before it becomes a public object."""
+
+    series: Series
+    span: TimeRange | None
+    table: pa.Table
+    gaps: tuple[Gap, ...]
+    segments: tuple[Segment, ...]
+    failures: tuple[Failure, ...]
+    expected: int | None
+    off_grid: int
+    requests: int
+    cache_problem: str | None
+
+
+@define(kw_only=True)
+class Call:
+    """A request on its way.
+
+    Parameters
+    ----------
+    request
+        As asked.
+    series
+        With its clients.
+    venue
+        The provider's resources.
+    store
+        The cache; None when it is off.
+    bus
+        Takes events.
+    deadline_s
+        Seconds that fetching may take.
+    keeps_rows
+        False to cache without holding rows.
+    """
+
+    request: Request
+    series: Series
+    venue: Venue
+    store: CacheStore | None
+    bus: EventBus
+    deadline_s: float | None
+    keeps_rows: bool = True
+    _now: int = field(init=False)
+    _span: Span = field(init=False)
+    _keeper: LedgerKeeper = field(init=False)
+    _execution: Execution | None = field(init=False, default=None)
+    _requests: int = field(init=False, default=0)
+    _problem: str | None = field(init=False, default=None)
+    _id: int = field(init=False, factory=new_call_id)
+
+    def __attrs_post_init__(self) -> None:
+        with call_scope(self._id):
+            self._resolve()
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether nothing has to be fetched."""
+        return not self._wants_open_bar and (
+            not self.series.sources or self._span.range is None or not self._missing()
+        )
+
+    @property
+    def rows_fetched(self) -> int:
+        """Rows that came from sources by this call."""
+        return self._keeper.rows_fetched
+
+    def plan(self) -> Plan:
+        """The plan as of now; fetches nothing."""
+        held = covered(self._keeper.ledger, self.series, self._now)
+        return make_plan(self.series, self._span.range, held, self._now, asks_clock=self._asks_clock())
+
+    async def fetch(self) -> None:
+        """Bring what is missing.
+
+        Raises
+        ------
+        SymbolNotFoundError
+            When no source knows the symbol.
+        RateLimitError, AllSourcesFailedError
+            When there is no row at all and a source failed.
+        """
+        stop_counting = self.bus.subscribe(self._count)
+        try:
+            with call_scope(self._id), deadline_scope(Deadline.after(self.deadline_s)):
+                if self._asks_clock():
+                    await self.venue.read_clock(self.series.key.market_type)
+                    self._resolve()
+                if self._span.range is not None:
+                    await self._execute(self._span.range)
+        finally:
+            stop_counting()
+
+    def outcome(self) -> Outcome:
+        """Rows, gaps and provenance of what is known now."""
+        span, keeper = self._span.range, self._keeper
+        if span is None:
+            return self._empty()
+        need = needed(self.series, span, self._now)
+        table = keeper.table(need)
+        failures = tuple(self._execution.failures) if self._execution else ()
+        gaps = find_gaps(self.series, need, keeper.ledger, failures, self._now)
+        if not self._span.to_now:
+            gaps += open_gap(self.series, span, self._now)
+        self._tell(gaps)
+        if self._execution is not None and self.request.include_open_bar:
+            table = pa.concat_tables([table, self._execution.unfinished])
+        kept = [e for e in keeper.ledger.entries if e.state == "rows"]
+        return Outcome(
+            series=self.series,
+            span=span,
+            table=table,
+            gaps=gaps,
+            segments=find_segments(self.series, keeper.ledger, need, table, keeper.fetched),
+            failures=failures,
+            expected=self.series.count(need),
+            off_grid=sum(e.off_grid for e in kept),
+            requests=self._requests,
+            cache_problem=keeper.cache_problem or self._problem,
+        )
+
+    def _tell(self, gaps: tuple[Gap, ...]) -> None:
+        for gap in gaps:
+            self.bus.emit(
+                GapFound(
+                    call_id=self._id,
+                    series=str(self.series.key),
+                    start_ns=gap.start_ns,
+                    end_ns=gap.end_ns,
+                    reason=gap.reason,
+                    final=gap.final,
+                )
+            )
+
+    def _count(self, event: Event) -> None:
+        if isinstance(event, RequestSent) and event.call_id == self._id:
+            self._requests += 1
+
+    @property
+    def _wants_open_bar(self) -> bool:
+        if not self.request.include_open_bar or self._span.range is None or not self.series.sources:
+            return False
+        return self._span.range.end > self.series.closed_until(self._now)
+
+    def _missing(self) -> RangeSet:
+        assert self._span.range is not None
+        need = needed(self.series, self._span.range, self._now)
+        return self.series.align(need - covered(self._keeper.ledger, self.series, self._now))
+
+    def _asks_clock(self) -> bool:
+        market = self.series.key.market_type
+        return bool(
+            self.series.sources
+            and self._span.range is not None
+            and self.venue.has_clock
+            and reaches_present(self._span.range, self._now)
+            and not self.venue.knows_clock(market)
+        )
+
+    def _resolve(self) -> None:
+        request, series = self.request, self.series
+        self._now = self.venue.now_ns(series.key.market_type)
+        self._span = resolve_span(
+            request.start,
+            request.end,
+            last=request.last,
+            inclusive=request.inclusive,
+            now=self._now,
+            grid=series.grid,
+        )
+        self._keeper = LedgerKeeper(
+            series=series,
+            now=self._now,
+            store=self.store,
+            workers=self.venue.context(series.key.market_type).workers,
+            keeps_rows=self.keeps_rows,
+        )
+        if self.store is not None and self._span.range is not None:
+            self._read_cache(self.store, self._span.range)
+
+    def _read_cache(self, store: CacheStore, span: TimeRange) -> None:
+        try:
+            cached = store.read(self.series.key, self.series.schema, span)
+        except CacheUnavailableError as error:
+            self._problem = str(error)
+            return
+        self._keeper.ledger = cached.ledger
+        if len(cached.table) and self.keeps_rows:
+            self._keeper.batches.append(Batch(table=cached.table, entries=cached.ledger.entries))
+        if cached.ledger.entries:
+            self.bus.emit(CacheHit(series=str(self.series.key), rows=len(cached.table)))
+
+    async def _execute(self, span: TimeRange) -> None:
+        plan = self.plan()
+        self.bus.emit(Planned(series=str(self.series.key), tasks=len(plan.steps), requests=plan.requests))
+        execution = Execution(
+            series=self.series,
+            span=span,
+            now=self._now,
+            keeper=self._keeper,
+            lane=self.venue.lane,
+            bus=self.bus,
+        )
+        self._execution = execution
+        await execution.run()
+        if self._wants_open_bar:
+            await execution.fetch_open_bar()
+        await self._check(execution)
+
+    async def _check(self, execution: Execution) -> None:
+        """Raise when there is nothing to hand out and somebody is to blame."""
+        found = self._keeper.rows_fetched or self._keeper.batches or len(execution.unfinished)
+        if execution.unknown_symbol is not None:
+            key = self.series.key
+            raise await self.venue.suggest(execution.unknown_symbol, key.symbol, key.market_type)
+        if found or not execution.failures or not execution.remaining:
+            return
+        limited = [f.error for f in execution.failures if isinstance(f.error, RateLimitError)]
+        if limited:
+            raise limited[-1]
+        raise self._all_failed(execution.failures) from execution.failures[-1].error
+
+    def _all_failed(self, failures: list[Failure]) -> DSMError:
+        told = "; ".join(dict.fromkeys(str(f) for f in failures[-3:]))
+        return AllSourcesFailedError(
+            f"No source delivered {self.series.key}: {told}",
+            hint="Each source's own error tells more; it is in .details['attempts'].",
+            series=str(self.series.key),
+            attempts=[str(f) for f in failures],
+        )
+
+    def _empty(self) -> Outcome:
+        return Outcome(
+            series=self.series,
+            span=None,
+            table=empty_table(self.series.schema),
+            gaps=(),
+            segments=(),
+            failures=(),
+            expected=0,
+            off_grid=0,
+            requests=0,
+            cache_problem=None,
+        )

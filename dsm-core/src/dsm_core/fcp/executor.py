@@ -1,0 +1,277 @@
+"""The protocol itself: a fold over the sources, each asked for what is still missing.
+
+A failed task never rewrites the plan: its range moves on to the next source and the failure is
+kept. What arrives is cached as it arrives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import pyarrow as pa
+from attrs import define, field
+
+from dsm_core.errors import (
+    AccessDeniedError,
+    DataNotAvailableError,
+    IntegrityError,
+    OfflineError,
+    RateLimitError,
+    SourceError,
+    SymbolNotFoundError,
+)
+from dsm_core.events import EventBus, SegmentDone, SourceSkipped
+from dsm_core.fcp.intake import absence, take_in
+from dsm_core.fcp.ledger_keeper import LedgerKeeper
+from dsm_core.fcp.planner import covered, needed, plan_source
+from dsm_core.fcp.series import Series
+from dsm_core.model.provenance import Failure
+from dsm_core.model.time_range import RangeSet, TimeRange
+from dsm_core.net import current_deadline
+from dsm_core.plugins.interface import DataClientInterface
+from dsm_core.plugins.task import Task
+from dsm_core.schema.conform import empty_table
+
+__all__ = ["Execution"]
+
+_PROBE_FROM = 4
+_MOST_ROUNDS = 50
+_OPEN_BAR = "open bar"
+
+
+@define
+class _SourceRun:
+    """What is known of one source during one call."""
+
+    skip: set[str] = field(factory=set)
+    listed: frozenset[str] | None = None
+    asked_listing: bool = False
+    probed: bool = False
+    asked_lifetime: bool = False
+    stopped_by: Exception | None = None
+    unknown_symbol: SymbolNotFoundError | None = None
+    empty_answers: list[TimeRange] = field(factory=list)
+
+
+@define(kw_only=True)
+class Execution:
+    """One call's walk through the protocol.
+
+    Parameters
+    ----------
+    series
+        What is fetched, and from whom.
+    span
+        The range asked for.
+    now
+        The venue's time, UTC nanoseconds; one for the whole call.
+    keeper
+        Holds what is known so far, and caches what arrives.
+    lane
+        Gives what bounds a client's tasks in flight.
+    bus
+        Takes the events.
+    """
+
+    series: Series
+    span: TimeRange
+    now: int
+    keeper: LedgerKeeper
+    lane: Callable[[DataClientInterface], asyncio.Semaphore]
+    bus: EventBus
+    failures: list[Failure] = field(factory=list)
+    unknown_symbol: SymbolNotFoundError | None = None
+    unfinished: pa.Table = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.unfinished = empty_table(self.series.schema)
+
+    @property
+    def need(self) -> RangeSet:
+        """Whole closed slots of the range."""
+        return needed(self.series, self.span, self.now)
+
+    @property
+    def remaining(self) -> RangeSet:
+        """What no one has vouched for yet."""
+        return self.series.align(self.need - covered(self.keeper.ledger, self.series, self.now))
+
+    async def run(self) -> None:
+        """Ask each source in turn for what remains; then confirm what may be confirmed.
+
+        Raises
+        ------
+        DSMError
+            Only errors that make going on pointless: credentials, a wrong request.
+        """
+        try:
+            for client in self.series.sources:
+                await self._ask(client)
+        finally:
+            await self.keeper.flush()
+        await self.keeper.settle()
+
+    async def fetch_open_bar(self) -> None:
+        """Ask the last source for the bar that has not closed; kept in ``unfinished``."""
+        slot = self.series.open_slot(self.now)
+        if slot is None or not self.series.sources or slot.start >= self.span.end:
+            return
+        client = self.series.sources[-1]
+        task = Task(name=_OPEN_BAR, source=str(client.source), span=slot)
+        await self._guarded(client, task, _SourceRun())
+
+    async def _ask(self, client: DataClientInterface) -> None:
+        run = _SourceRun()
+        for _ in range(_MOST_ROUNDS):
+            tasks = plan_source(self.series, client, self.remaining, self.need, self.now, frozenset(run.skip))
+            tasks = self._listed_only(tasks, run)
+            if not tasks or run.stopped_by is not None:
+                break
+            await self._round(client, tasks, run)
+            await self._after_round(client, run)
+        if run.unknown_symbol is not None:
+            await self._unknown_symbol(client, run.unknown_symbol)
+
+    async def _round(self, client: DataClientInterface, tasks: Sequence[Task], run: _SourceRun) -> None:
+        if len(tasks) > _PROBE_FROM and client.spec.authoritative and not run.probed:
+            # Years before a listing are empty pages: look at both ends before asking for them all.
+            tasks = (tasks[0], tasks[-1])
+        run.probed = True
+        run.skip.update(task.name for task in tasks)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for task in tasks:
+                    group.create_task(self._guarded(client, task, run))
+        except BaseExceptionGroup as group_error:
+            raise group_error.exceptions[0] from None
+
+    def _listed_only(self, tasks: Sequence[Task], run: _SourceRun) -> tuple[Task, ...]:
+        if run.listed is None:
+            return tuple(tasks)
+        run.skip.update(t.name for t in tasks if t.name not in run.listed)
+        return tuple(t for t in tasks if t.name in run.listed)
+
+    async def _guarded(self, client: DataClientInterface, task: Task, run: _SourceRun) -> None:
+        try:
+            async with self.lane(client):
+                if run.stopped_by is not None:
+                    raise run.stopped_by
+                if run.listed is not None and task.url and task.name not in run.listed:
+                    return
+                current_deadline().check()
+                await self._do(client, task, run)
+        except DataNotAvailableError as error:
+            if task.url is None:
+                self._fail(client, task, error)
+            else:
+                await self._ask_listing(client, run)
+        except SymbolNotFoundError as error:
+            run.unknown_symbol = run.stopped_by = error
+        except (SourceError, IntegrityError) as error:
+            if _stops_source(error):
+                run.stopped_by = error
+            self._fail(client, task, error)
+
+    async def _do(self, client: DataClientInterface, task: Task, run: _SourceRun) -> None:
+        rows = 0
+        async for answer in client.answers(task):
+            intake = await client.context.run(take_in, self.series, client, task, answer, self.now)
+            rows += intake.rows
+            if task.name == _OPEN_BAR:
+                self.unfinished = intake.unfinished
+            await self.keeper.take(intake.batch)
+        if rows == 0:
+            run.empty_answers.append(task.span)
+        self.bus.emit(
+            SegmentDone(
+                series=str(self.series.key),
+                source=str(client.source),
+                start_ns=task.span.start,
+                end_ns=task.span.end,
+                rows=rows,
+            )
+        )
+
+    async def _after_round(self, client: DataClientInterface, run: _SourceRun) -> None:
+        """Where an empty answer may mean "not yet listed", ask for the symbol's first and last bar."""
+        empty, run.empty_answers = run.empty_answers, []
+        if not client.spec.authoritative or run.stopped_by is not None:
+            return
+        if run.asked_lifetime or all([await self.keeper.is_inside(span) for span in empty]):
+            return
+        run.asked_lifetime = True
+        try:
+            life = await client.lifetime()
+        except SourceError as error:
+            self.bus.emit(
+                SourceSkipped(series=str(self.series.key), source=str(client.source), error=str(error))
+            )
+            return
+        if life is not None:
+            await self._outside(client, life)
+
+    async def _outside(self, client: DataClientInterface, life: TimeRange) -> None:
+        need = self.need
+        before = need & RangeSet.from_pairs([(self.span.start, life.start)])
+        after = need & RangeSet.from_pairs([(life.end, self.span.end)])
+        # Asked of one source alone, another may still know more: then it stays provisional.
+        sure = self.series.enforced is None
+        await self.keeper.note(absence(client, before, "not_listed_yet", self.now), confirmed=sure)
+        await self.keeper.note(absence(client, after, "delisted", self.now), confirmed=False)
+
+    async def _ask_listing(self, client: DataClientInterface, run: _SourceRun) -> None:
+        """Look up what exists after a first 404, so that years of absent files are not probed."""
+        if run.asked_listing:
+            return
+        run.asked_listing = True
+        span = self.remaining.span
+        if span is None:
+            return
+        try:
+            run.listed = await client.published(span)
+        except SourceError as error:
+            self.bus.emit(
+                SourceSkipped(series=str(self.series.key), source=str(client.source), error=str(error))
+            )
+
+    async def _unknown_symbol(self, client: DataClientInterface, error: SymbolNotFoundError) -> None:
+        """The venue forgot a symbol that the archive or the cache has: it was delisted."""
+        if await self.keeper.has_rows() or await self._is_archived():
+            entries = absence(client, self.remaining, "delisted", self.now)
+            await self.keeper.note(entries, confirmed=False)
+        else:
+            self.unknown_symbol = error
+
+    async def _is_archived(self) -> bool:
+        whole = TimeRange(0, self.now)
+        for client in self.series.clients.values():
+            try:
+                if await client.published(whole):
+                    return True
+            except SourceError:
+                continue
+        return False
+
+    def _fail(self, client: DataClientInterface, task: Task, error: Exception) -> None:
+        known = next((f for f in self.failures if f.error is error), None)
+        if known is not None:
+            self.failures.remove(known)
+        self.failures.append(
+            Failure(
+                start_ns=min(task.span.start, known.start_ns if known else task.span.start),
+                end_ns=max(task.span.end, known.end_ns if known else task.span.end),
+                source=str(client.source),
+                error=error,
+                url=task.url,
+            )
+        )
+        if known is not None:
+            return
+        self.bus.emit(SourceSkipped(series=str(self.series.key), source=str(client.source), error=str(error)))
+
+
+def _stops_source(error: Exception) -> bool:
+    """Whether the source's other tasks would fail alike."""
+    banned = isinstance(error, RateLimitError) and bool(error.details.get("banned"))
+    return banned or isinstance(error, AccessDeniedError | OfflineError)

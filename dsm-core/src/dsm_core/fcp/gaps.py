@@ -1,0 +1,102 @@
+"""Why bars are missing: every uncovered slot gets its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from attrs import evolve
+
+from dsm_core.fcp.series import Series
+from dsm_core.model.coverage import Ledger
+from dsm_core.model.provenance import FINAL_REASONS, Failure, Gap
+from dsm_core.model.time_range import RangeSet, TimeRange
+
+__all__ = ["find_gaps", "open_gap"]
+
+
+def find_gaps(
+    series: Series,
+    need: RangeSet,
+    ledger: Ledger,
+    failures: Iterable[Failure],
+    now: int,
+) -> tuple[Gap, ...]:
+    """Gaps of ``need``, sorted, neighbours with one reason joined."""
+    counts = series.enforced
+    rows = ledger.ranges(lambda e: e.state == "rows" and counts in (None, e.source))
+    missing = series.align(need - rows)
+    gaps: list[Gap] = []
+    for entry in ledger.entries:
+        if entry.state == "rows":
+            continue
+        part = series.align(missing & RangeSet.from_pairs([(entry.start, entry.end)]))
+        reason = entry.reason or "venue_has_none"
+        final = entry.state == "confirmed" or (reason in FINAL_REASONS and reason != "venue_has_none")
+        gaps += _gaps(series, part, reason, final)
+        missing = series.align(missing - part)
+    for failure in failures:
+        part = missing & RangeSet.from_pairs([(failure.start_ns, failure.end_ns)])
+        gaps += _gaps(series, part, "source_failed", False, str(failure))
+        missing = series.align(missing - part)
+    gaps += _unasked(series, missing, now)
+    return _joined(gaps)
+
+
+def open_gap(series: Series, span: TimeRange, now: int) -> tuple[Gap, ...]:
+    """The part of ``span`` that has not closed."""
+    until = series.closed_until(now)
+    part = RangeSet.from_pairs([(max(span.start, until), span.end)])
+    return tuple(_gaps(series, series.align(part), "not_closed_yet", False))
+
+
+def _unasked(series: Series, missing: RangeSet, now: int) -> list[Gap]:
+    gaps: list[Gap] = []
+    if not series.asks:
+        return _gaps(series, missing, "not_requested", False, "only the cache was asked")
+    reachable = RangeSet()
+    for client in series.clients.values():
+        reachable = reachable | client.within_history(missing, now)
+    gaps += _gaps(series, series.align(missing - reachable), "beyond_history", True)
+    missing = series.align(missing & reachable)
+    waiting = RangeSet()
+    for client in series.sources:
+        waiting = waiting | client.unpublished(missing, now)
+    gaps += _gaps(series, series.align(missing & waiting), "not_published_yet", False)
+    rest = series.align(missing - waiting)
+    why = f"only {series.enforced} was asked" if series.enforced else "no source vouches for its absence"
+    return gaps + _gaps(series, rest, "not_requested", False, why)
+
+
+def _gaps(series: Series, ranges: RangeSet, reason: str, final: bool, detail: str = "") -> list[Gap]:
+    return [
+        Gap(
+            start_ns=r.start,
+            end_ns=r.end,
+            bars=series.count(RangeSet.of(r)),
+            reason=reason,
+            final=final,
+            detail=detail,
+        )
+        for r in ranges
+    ]
+
+
+def _joined(gaps: list[Gap]) -> tuple[Gap, ...]:
+    out: list[Gap] = []
+    for gap in sorted(gaps, key=lambda g: g.start_ns):
+        last = out[-1] if out else None
+        if (
+            last
+            and last.end_ns == gap.start_ns
+            and (last.reason, last.final, last.detail)
+            == (
+                gap.reason,
+                gap.final,
+                gap.detail,
+            )
+        ):
+            bars = None if last.bars is None or gap.bars is None else last.bars + gap.bars
+            out[-1] = evolve(last, end_ns=gap.end_ns, bars=bars)
+        else:
+            out.append(gap)
+    return tuple(out)

@@ -1,0 +1,151 @@
+"""What a call knows so far, in memory and in the cache; the one writer of both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from typing import TypeVar
+
+import pyarrow as pa
+from attrs import define, evolve, field
+
+from dsm_core.cache import CacheBatch, CacheStore
+from dsm_core.errors import CacheUnavailableError
+from dsm_core.fcp.merge import Batch, merge
+from dsm_core.fcp.series import Series
+from dsm_core.model.coverage import Ledger, LedgerEntry, settle
+from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange
+from dsm_core.schema.conform import empty_table
+
+__all__ = ["LedgerKeeper"]
+
+T = TypeVar("T")
+# Venues amend a bar for a moment after it closed.
+_FRESH_NS = 5 * NS_PER_S
+
+
+@define(kw_only=True)
+class LedgerKeeper:
+    """Ledger and rows of one call.
+
+    Parameters
+    ----------
+    series
+        Of the call.
+    now
+        The venue's time, UTC nanoseconds.
+    store
+        The cache; None when it is switched off.
+    workers
+        Threads for disk work.
+    ledger
+        What the cache knew of the range.
+    batches
+        Rows, from the cache and from answers.
+    keeps_rows
+        False to forget rows once they are cached.
+    cache_problem
+        Why the cache could not be written, if so; the answer is delivered all the same.
+    """
+
+    series: Series
+    now: int
+    store: CacheStore | None
+    workers: Executor
+    ledger: Ledger = field(factory=Ledger)
+    batches: list[Batch] = field(factory=list)
+    keeps_rows: bool = True
+    fetched: RangeSet = field(factory=RangeSet)
+    rows_fetched: int = 0
+    cache_problem: str | None = None
+    _waiting: list[Batch] = field(factory=list)
+    _lock: asyncio.Lock = field(factory=asyncio.Lock)
+
+    async def take(self, batch: Batch) -> None:
+        """Keep a batch and cache it."""
+        self._learn(batch.entries)
+        self.rows_fetched += len(batch.table)
+        self.fetched = self.fetched | batch.vouched
+        if self.keeps_rows and len(batch.table):
+            self.batches.append(batch)
+        lasting = self._lasting(batch)
+        if self.store is not None and lasting.entries:
+            self._waiting.append(lasting)
+            await self.flush()
+
+    async def note(self, entries: Sequence[LedgerEntry], *, confirmed: bool) -> None:
+        """Keep absences; confirmed ones are final at once."""
+        if confirmed:
+            entries = [evolve(e, state="confirmed") for e in entries]
+        if entries:
+            await self.take(Batch(table=empty_table(self.series.schema), entries=tuple(entries)))
+
+    async def flush(self) -> None:
+        """Write what waits; batches that arrive during a write go together into the next one."""
+        async with self._lock:
+            if self._waiting and self.store is not None:
+                waiting, self._waiting = self._waiting, []
+                await self._guarded(self._write, waiting)
+
+    async def settle(self) -> None:
+        """Confirm provisional absences that have become certain."""
+        provisional = [e for e in self.ledger.entries if e.state == "provisional"]
+        changed: list[LedgerEntry] = []
+        for entry in provisional:
+            parts = await self._run(self._settle, entry)
+            changed += [p for p in parts if p.state == "confirmed"]
+        await self.note(changed, confirmed=True)
+
+    async def is_inside(self, span: TimeRange) -> bool:
+        """Whether the series has rows on both sides of ``span``."""
+        return await self._run(lambda: self._rows_before(span.start) and self._rows_after(span.end))
+
+    async def has_rows(self) -> bool:
+        """Whether any row of the series is known."""
+        return await self._run(lambda: self._rows_before(2**62))
+
+    def table(self, within: RangeSet) -> pa.Table:
+        """Known rows inside ``within``, sorted."""
+        counts = self.series.enforced
+        if counts is not None:
+            within = within & self.ledger.ranges(lambda e: e.state == "rows" and e.source == counts)
+        return merge(self.batches, self.series.schema, within)
+
+    def _learn(self, entries: Iterable[LedgerEntry]) -> None:
+        self.ledger = self.ledger.overlay(entries)
+
+    def _lasting(self, batch: Batch) -> Batch:
+        """The part that may be cached: bars that closed a moment ago may still be amended."""
+        until = self.series.closed_until(self.now - _FRESH_NS)
+        entries = tuple(e.cut(e.start, until) for e in batch.entries if e.start < until)
+        return Batch(table=batch.table, entries=entries)
+
+    def _settle(self, entry: LedgerEntry) -> list[LedgerEntry]:
+        return settle(entry, rows_before=self._rows_before, rows_after=self._rows_after)
+
+    def _rows_before(self, t: int) -> bool:
+        if any(e.state == "rows" and e.start < t for e in self.ledger.entries):
+            return True
+        store, series = self.store, self.series
+        return store is not None and store.has_rows_before(series.key, series.schema, t)
+
+    def _rows_after(self, t: int) -> bool:
+        if any(e.state == "rows" and e.end > t for e in self.ledger.entries):
+            return True
+        store, series = self.store, self.series
+        return store is not None and store.has_rows_after(series.key, series.schema, t)
+
+    def _write(self, batches: Sequence[Batch]) -> None:
+        assert self.store is not None
+        ready = [CacheBatch(table=b.table, entries=b.entries) for b in batches]
+        self.store.write(self.series.key, self.series.schema, ready, now=self.now)
+
+    async def _guarded(self, work: Callable[[Sequence[Batch]], None], batches: Sequence[Batch]) -> None:
+        try:
+            await self._run(work, batches)
+        except CacheUnavailableError as error:
+            self.cache_problem = str(error)
+
+    async def _run(self, work: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.workers, work, *args)

@@ -1,0 +1,112 @@
+"""The plan: what will be asked of whom, as data that prints as a table."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from dsm_core.model.time_range import RangeSet, TimeRange
+from dsm_core.plugins.task import Task
+
+__all__ = ["Plan", "Step"]
+
+
+@frozen(kw_only=True)
+class Step:
+    """One task of a plan and the part of the request it is meant to fill.
+
+    Parameters
+    ----------
+    task
+        What is asked of the source.
+    fills
+        Ranges that are still missing and that the task can bring.
+    bars
+        How many slots that is; None where the grid is unknown.
+    """
+
+    task: Task
+    fills: RangeSet
+    bars: int | None
+
+
+@frozen(kw_only=True)
+class Plan:
+    """What a call will do; nothing was fetched to make it.
+
+    Parameters
+    ----------
+    series
+        Text of the series key.
+    span
+        The range asked for; None when it is empty.
+    cached
+        What the cache answers, confirmed holes included.
+    steps
+        Tasks in the order of the protocol.
+    unplanned
+        What no source is expected to have.
+    clock_requests
+        Requests for the venue's clock: 1 when the range reaches near the present.
+    """
+
+    series: str
+    span: TimeRange | None
+    cached: RangeSet = field(factory=RangeSet)
+    steps: tuple[Step, ...] = ()
+    unplanned: RangeSet = field(factory=RangeSet)
+    clock_requests: int = 0
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests when every planned object exists and is complete."""
+        return self.clock_requests + sum(s.task.requests for s in self.steps)
+
+    @property
+    def weight(self) -> int:
+        """Units of the venue's rate limits."""
+        return sum(s.task.weight for s in self.steps)
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Expected download; None when a step's size is unknown."""
+        sizes = [s.task.size_bytes for s in self.steps]
+        return None if None in sizes else sum(size or 0 for size in sizes)
+
+    def rows(self) -> list[tuple[str, str, str, str, str, str]]:
+        """Cells of the table: range, source, bars, requests, weight, why."""
+        out = [(str(r), "cache", "", "0", "0", "held") for r in self.cached]
+        if self.clock_requests:
+            out.append(("", "clock", "", "1", "1", "the range reaches near the present"))
+        for step in self.steps:
+            bars = "" if step.bars is None else str(step.bars)
+            task = step.task
+            why = f"{task.why}: {task.name}" if task.url else task.why
+            out.append((str(task.span), task.source, bars, str(task.requests), str(task.weight), why))
+        return out + [(str(r), "-", "", "0", "0", "no source is expected to have it") for r in self.unplanned]
+
+    def __str__(self) -> str:
+        header = ("range (UTC)", "source", "bars", "requests", "weight", "why")
+        table = [header, *self.rows()]
+        widths = [max(len(row[i]) for row in table) for i in range(len(header))]
+        lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in table]
+        size = "" if not self.size_bytes else f", about {self.size_bytes / 1e6:.1f} MB"
+        total = f"{self.requests} request{'s' * (self.requests != 1)}, weight {self.weight}{size}"
+        fallbacks = dict.fromkeys(
+            f"{s.task.source}: {s.task.fallback}" for s in self.steps if s.task.fallback
+        )
+        notes = [f"if {source} brings less: {what}" for source, what in (f.split(": ", 1) for f in fallbacks)]
+        return "\n".join([f"{self.series} {self.span or '(empty range)'}", *lines, total, *notes])
+
+    def _repr_html_(self) -> str:
+        from html import escape  # noqa: PLC0415 - notebooks only
+
+        head = "".join(
+            f"<th>{h}</th>" for h in ("range (UTC)", "source", "bars", "requests", "weight", "why")
+        )
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in self.rows()
+        )
+        return (
+            f"<p><b>{escape(self.series)}</b> {escape(str(self.span or ''))}: {self.requests} requests, "
+            f"weight {self.weight}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )

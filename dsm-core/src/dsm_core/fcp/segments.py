@@ -1,0 +1,42 @@
+"""Provenance: which rows came from where."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from dsm_core.fcp.series import Series
+from dsm_core.model.coverage import Ledger
+from dsm_core.model.provenance import Segment
+from dsm_core.model.time_range import RangeSet, from_ns
+from dsm_core.schema.conform import times_of
+
+__all__ = ["find_segments"]
+
+
+def find_segments(
+    series: Series, ledger: Ledger, need: RangeSet, table: pa.Table, fetched: RangeSet
+) -> tuple[Segment, ...]:
+    """Segments of ``table``, sorted; those inside ``fetched`` came by this call."""
+    times = times_of(table, series.schema)
+    out = []
+    for entry in ledger.entries:
+        if entry.state != "rows" or series.enforced not in (None, entry.source):
+            continue
+        inside = need & RangeSet.from_pairs([(entry.start, entry.end)])
+        for part, from_cache in ((inside - fetched, True), (inside & fetched, False)):
+            for r in part:
+                rows = int(np.searchsorted(times, r.end) - np.searchsorted(times, r.start))
+                out.append(
+                    Segment(
+                        start_ns=r.start,
+                        end_ns=r.end,
+                        rows=rows,
+                        source=entry.source,
+                        origin=entry.origin.url,
+                        sha256=entry.origin.sha256,
+                        fetched_at=from_ns(entry.first_fetched),
+                        from_cache=from_cache,
+                    )
+                )
+    return tuple(sorted((s for s in out if s.rows), key=lambda s: s.start_ns))

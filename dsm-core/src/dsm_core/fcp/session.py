@@ -1,0 +1,285 @@
+"""What the calls of one manager share, and how a request becomes a call."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from difflib import get_close_matches
+from pathlib import Path
+
+from attrs import frozen
+
+from dsm_core.cache import CacheStore
+from dsm_core.config import DSMConfig, HttpConfig, default_cache_dir
+from dsm_core.errors import ConfigError, ProviderNotFoundError, RequestError, UnsupportedChartTypeError
+from dsm_core.events import EventBus
+from dsm_core.fcp.call import Call
+from dsm_core.fcp.request import Request
+from dsm_core.fcp.series import Series
+from dsm_core.model.names import ChartType, DataSource, MarketType
+from dsm_core.model.series import SeriesKey, option_pairs
+from dsm_core.model.time_range import to_ns
+from dsm_core.net import Http, HttpSettings
+from dsm_core.plugins.interface import DataClientInterface
+from dsm_core.plugins.registry import Registry, default_registry
+from dsm_core.plugins.venue import Venue
+from dsm_core.schema.chart_type import chart_schema
+
+__all__ = ["Session", "Settings"]
+
+_DEFAULT_CHART_TYPE = "klines"
+
+
+@frozen(kw_only=True)
+class Settings:
+    """Arguments of a manager, checked and laid over its configuration."""
+
+    config: DSMConfig
+    provider: str | None = None
+    market_type: MarketType | None = None
+    chart_type: ChartType | None = None
+    rest_client: type[DataClientInterface] | None = None
+    cache_dir: Path | None = None
+    use_cache: bool = True
+    max_concurrent: int | None = None
+    retry_count: int | None = None
+    max_concurrent_downloads: int | None = None
+    clock: Callable[[], datetime] | None = None
+
+
+class Session:
+    """Configuration, HTTP, cache, threads and venues of one manager.
+
+    Parameters
+    ----------
+    settings
+        Of the manager.
+    bus
+        Takes events.
+    registry
+        Knows the providers.
+    """
+
+    def __init__(self, settings: Settings, bus: EventBus, registry: Registry = default_registry) -> None:
+        self.settings = settings
+        self.bus = bus
+        self._registry = registry
+        self._lock = threading.RLock()
+        self._venues: dict[str, Venue] = {}
+        self._http = Http(_http_settings(settings), bus)
+        self._workers = ThreadPoolExecutor(max(2, os.cpu_count() or 2), thread_name_prefix="dsm")
+        config = settings.config
+        self._store: CacheStore | None = None
+        if settings.use_cache and config.cache.enabled:
+            root = settings.cache_dir or default_cache_dir(config)
+            self._store = CacheStore(root, read_from=config.cache.read_from, bus=bus)
+
+    async def aclose(self) -> None:
+        """Close connections and remove temporary files."""
+        await self._http.close()
+        for venue in self._venues.values():
+            venue.close()
+        self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def open_call(self, request: Request, *, keeps_rows: bool = True) -> Call:
+        """Check a request and look into the cache for it.
+
+        Raises
+        ------
+        RequestError, PluginError, ConfigError
+            When it cannot be answered as asked; nothing was fetched.
+        """
+        name = self._provider_name(request)
+        provider = self._registry.provider(name)
+        venue = self._venue(name)
+        market = self._market_type(request, provider.market_types, name)
+        chart = self._chart_type(request)
+        classes = dict(provider.clients_for(market, chart))
+        if not classes:
+            raise _unserved(name, market, chart, provider.market_types)
+        if self.settings.rest_client is not None:
+            classes[str(self.settings.rest_client.spec.source)] = self.settings.rest_client
+        series = self._series(request, venue, classes, SeriesKeyParts(name, market, chart))
+        _check_columns(request, series)
+        store = self._store if request.use_cache else None
+        defaults = self.settings.config.defaults
+        return Call(
+            request=request,
+            series=series,
+            venue=venue,
+            store=store,
+            bus=self.bus,
+            deadline_s=request.deadline_s or defaults.deadline_s,
+            keeps_rows=keeps_rows,
+        )
+
+    def _series(
+        self,
+        request: Request,
+        venue: Venue,
+        classes: Mapping[str, type[DataClientInterface]],
+        parts: SeriesKeyParts,
+    ) -> Series:
+        first = next(iter(classes.values()))
+        first.check_symbol(request.symbol)
+        if request.interval is not None:
+            first.check_interval(request.interval)
+        _check_source(request, tuple(classes))
+        _check_options(request, classes)
+        key = SeriesKey(
+            provider=parts.provider,
+            market_type=parts.market_type,
+            chart_type=parts.chart_type,
+            symbol=request.symbol,
+            interval=request.interval,
+            options=option_pairs(request.options),
+        )
+        clients = venue.clients(classes, request.symbol, request.interval, request.options)
+        cache_only = request.source == DataSource.CACHE or self.settings.config.offline
+        return Series(
+            key=key,
+            schema=chart_schema(parts.chart_type),
+            clients=clients,
+            grid=next(iter(clients.values())).grid,
+            enforced=None if request.source in (DataSource.AUTO, DataSource.CACHE) else str(request.source),
+            asks=not cache_only,
+        )
+
+    def _provider_name(self, request: Request) -> str:
+        asked = request.provider or self.settings.provider or self.settings.config.defaults.provider
+        if asked:
+            return str(asked)
+        names = self._registry.names()
+        if len(names) == 1:
+            return names[0]
+        if not names:
+            raise ProviderNotFoundError(
+                "No provider is installed.", hint="Install one, for example: pip install dsm-binance"
+            )
+        raise RequestError(
+            "Several providers are installed and none was named.",
+            hint=f"Pass provider= one of {', '.join(names)}, or set defaults.provider.",
+        )
+
+    def _market_type(self, request: Request, served: tuple[MarketType, ...], provider: str) -> MarketType:
+        asked = request.market_type or self.settings.market_type or self.settings.config.defaults.market_type
+        if asked is None:
+            if len(served) == 1:
+                return served[0]
+            raise RequestError(
+                f"Provider {provider!r} has several markets and none was named.",
+                hint=f"Pass market_type= one of {', '.join(served)}.",
+            )
+        market = MarketType(asked)
+        if market not in served:
+            close = get_close_matches(market, served, n=1, cutoff=0.5)
+            guess = f" Did you mean {str(close[0])!r}?" if close else ""
+            raise RequestError(
+                f"Provider {provider!r} has no market {market.value!r}.",
+                hint=f"It has: {', '.join(served)}.{guess}",
+                market_type=market.value,
+            )
+        return market
+
+    def _chart_type(self, request: Request) -> ChartType:
+        return ChartType(request.chart_type or self.settings.chart_type or _DEFAULT_CHART_TYPE)
+
+    def _venue(self, name: str) -> Venue:
+        with self._lock:
+            if name not in self._venues:
+                observer = self._registry.observer(name)
+                if observer is not None:
+                    self.bus.subscribe(lambda event: observer(event=event))
+                config = self.settings.config
+                self._venues[name] = Venue(
+                    self._registry.provider(name),
+                    config.section(name),
+                    self._http,
+                    self.bus,
+                    clock_ns=self._clock_ns,
+                    workers=self._workers,
+                    max_concurrent=self.settings.max_concurrent or config.http.max_concurrent,
+                    max_concurrent_downloads=self.settings.max_concurrent_downloads,
+                )
+            return self._venues[name]
+
+    def _clock_ns(self) -> int:
+        clock = self.settings.clock
+        if clock is None:
+            return time.time_ns()
+        now = clock()
+        if now.tzinfo is None:
+            raise ConfigError(f"clock() gave {now!r} without a time zone.", hint="Return an aware datetime.")
+        return to_ns(now)
+
+
+@frozen
+class SeriesKeyParts:
+    """Where a series belongs, once defaults are filled in."""
+
+    provider: str
+    market_type: MarketType
+    chart_type: ChartType
+
+
+def _http_settings(settings: Settings) -> HttpSettings:
+    http: HttpConfig = settings.config.http
+    usual = HttpSettings()
+    return HttpSettings(
+        connect_timeout_s=http.connect_timeout_s,
+        read_timeout_s=http.read_timeout_s,
+        retry_count=http.retry_count if settings.retry_count is None else settings.retry_count,
+        max_wait_s=settings.config.defaults.max_wait_s,
+        max_connections=max(usual.max_connections, settings.max_concurrent or http.max_concurrent),
+        offline=settings.config.offline,
+        state_dir=http.state_dir,
+        user_agent=http.user_agent or usual.user_agent,
+    )
+
+
+def _unserved(
+    provider: str, market: MarketType, chart: ChartType, markets: tuple[MarketType, ...]
+) -> UnsupportedChartTypeError:
+    return UnsupportedChartTypeError(
+        f"Provider {provider!r} has no {chart.value!r} of {market.value!r}.",
+        hint=f"Its markets are {', '.join(markets)}; `dsm providers` lists what is installed.",
+        chart_type=chart.value,
+        market_type=market.value,
+    )
+
+
+def _check_source(request: Request, served: tuple[str, ...]) -> None:
+    if request.source not in (DataSource.AUTO, DataSource.CACHE, *served):
+        raise RequestError(
+            f"There is no source {request.source.value!r}.",
+            hint=f"Use one of auto, cache, {', '.join(served)}.",
+            source=request.source.value,
+        )
+
+
+def _check_options(request: Request, classes: Mapping[str, type[DataClientInterface]]) -> None:
+    known = frozenset[str]().union(*(c.spec.options for c in classes.values()))
+    wrong = sorted(set(request.options) - known)
+    if wrong:
+        raise RequestError(
+            f"No client reads the option {wrong[0]!r}.",
+            hint=f"Known options: {', '.join(sorted(known)) or 'none'}.",
+            option=wrong[0],
+        )
+
+
+def _check_columns(request: Request, series: Series) -> None:
+    names = series.schema.column_names
+    for column in request.columns or ():
+        if column not in names:
+            close = get_close_matches(str(column), names, n=1)
+            guess = f"Did you mean {close[0]!r}? " if close else ""
+            raise RequestError(
+                f"{series.schema.name} has no column {column!r}.",
+                hint=f"{guess}It has: {', '.join(names)}.",
+                column=str(column),
+            )

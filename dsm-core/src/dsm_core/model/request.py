@@ -1,0 +1,191 @@
+"""From the times of a public call to one half-open range in UTC nanoseconds."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, Literal
+
+from attrs import frozen
+
+from dsm_core.errors import InvalidRangeError, RequestError
+from dsm_core.model.grid import Grid
+from dsm_core.model.interval import Interval
+from dsm_core.model.time_range import TimeRange, from_ns, iso, to_ns
+
+__all__ = ["Inclusive", "Span", "resolve_span"]
+
+Inclusive = Literal["both", "left", "right", "neither"]
+_LABEL = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?\Z")
+_INCLUSIVE: Final = ("both", "left", "right", "neither")
+# What datetime64[ns] can hold, less a margin for slots that reach over the end.
+_EARLIEST: Final = datetime(1700, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(2250, 1, 1, tzinfo=UTC)
+
+
+@frozen
+class Span:
+    """The range asked for; ``range`` is None when nothing can lie in it.
+
+    ``to_now`` tells that the end was left to the clock, so the unfinished bar is not missed.
+    """
+
+    range: TimeRange | None
+    to_now: bool
+
+
+@frozen
+class _Moment:
+    """One end of a range: a label covers ``[first, after)``, an instant one nanosecond."""
+
+    first: int
+    after: int
+
+
+def resolve_span(
+    start: Any,
+    end: Any,
+    *,
+    last: str | int | None,
+    inclusive: str,
+    now: int,
+    grid: Grid | None,
+) -> Span:
+    """Range of a call.
+
+    Parameters
+    ----------
+    start, end
+        Aware datetime, ISO text with offset, or a label (``date``, ``"2024"``, ``"2024-01"``,
+        ``"2024-01-31"``) that means a whole UTC period. None for ``end`` is now.
+    last
+        A span (``"7d"``) or a number of bars, counted back from ``end``.
+    inclusive
+        Which ends belong: ``both``, ``left``, ``right``, ``neither``. A label belongs whole or not.
+    now
+        UTC nanoseconds.
+    grid
+        Needed for ``last`` in bars.
+
+    Raises
+    ------
+    InvalidRangeError
+        For a datetime without zone, a wrong order, or something that is no time.
+    RequestError
+        For ``last`` or ``inclusive`` that mean nothing.
+    """
+    if inclusive not in _INCLUSIVE:
+        raise RequestError(f"inclusive={inclusive!r}.", hint=f"Use one of {', '.join(_INCLUSIVE)}.")
+    to = None if end is None else _moment(end, "end_time")
+    if last is not None:
+        return _last_span(start, to, last, now, grid, inclusive)
+    if start is None:
+        raise InvalidRangeError("No start_time was given.", hint='Give start_time, or last="7d".')
+    begin = _moment(start, "start_time")
+    if to is not None and to.first < begin.first:
+        raise InvalidRangeError(
+            f"start_time {iso(begin.first)} is after end_time {iso(to.first)}.", hint="Swap them."
+        )
+    left = begin.first if inclusive in ("both", "left") else begin.after
+    if to is None:
+        if left >= now:
+            raise InvalidRangeError(
+                f"start_time {iso(begin.first)} is in the future; it is {iso(now)} now.",
+                hint="Ask for a start in the past.",
+            )
+        return Span(TimeRange(left, now), to_now=True)
+    right = to.after if inclusive in ("both", "right") else to.first
+    return Span(TimeRange(left, right) if left < right else None, to_now=False)
+
+
+def _last_span(
+    start: Any, to: _Moment | None, last: str | int, now: int, grid: Grid | None, inclusive: str
+) -> Span:
+    if start is not None:
+        raise RequestError("Both start_time and last were given.", hint="Give one of them.")
+    right = now if to is None else to.after if inclusive in ("both", "right") else to.first
+    if isinstance(last, bool) or not isinstance(last, str | int):
+        raise RequestError(f"last={last!r}.", hint='Give a span such as "7d", or a number of bars.')
+    if isinstance(last, str):
+        return Span(TimeRange(_before(right, Interval(last)), right), to_now=to is None)
+    if last < 1:
+        raise RequestError(f"last={last} bars.", hint="Ask for one bar or more.")
+    if grid is None:
+        raise RequestError(f"last={last} bars, but this series has no grid.", hint='Give a span: last="7d".')
+    closed = grid.floor(right) if to is None else grid.ceil(right)
+    return Span(TimeRange(grid.back(closed, last), closed), to_now=to is None)
+
+
+def _before(t: int, span: Interval) -> int:
+    if span.nanoseconds is not None:
+        return t - span.nanoseconds
+    moment = from_ns(t)
+    years, month = divmod(moment.year * 12 + moment.month - 1 - span.number, 12)
+    day = min(moment.day, calendar.monthrange(years, month + 1)[1])
+    return to_ns(moment.replace(year=years, month=month + 1, day=day))
+
+
+def _moment(value: Any, name: str) -> _Moment:
+    if isinstance(value, str):
+        label = _LABEL.match(value.strip())
+        value = _label(label, value, name) if label else _parse_iso(value.strip(), name)
+    if isinstance(value, _Moment):
+        return value
+    if isinstance(value, datetime):
+        return _instant(value, name)
+    if isinstance(value, date):
+        return _whole_day(value)
+    raise InvalidRangeError(
+        f"{name}={value!r} is not a time.",
+        hint="Give an aware datetime, ISO text with offset, or a label such as '2024-01'.",
+        value=repr(value),
+    )
+
+
+def _instant(value: datetime, name: str) -> _Moment:
+    if repr(value) == "NaT":
+        raise InvalidRangeError(f"{name} is NaT.", hint="Give a real time.")
+    if value.tzinfo is None or value.utcoffset() is None:
+        raise InvalidRangeError(
+            f"{name}={value.isoformat()} has no time zone.",
+            hint=f"Write datetime.fromisoformat({value.isoformat() + '+00:00'!r}) for UTC.",
+            value=value.isoformat(),
+        )
+    if not _EARLIEST <= value <= _LATEST:
+        raise InvalidRangeError(
+            f"{name}={value.isoformat()} is out of range.", hint="Use a time between 1700 and 2250."
+        )
+    t = to_ns(value) + int(getattr(value, "nanosecond", 0))
+    return _Moment(t, t + 1)
+
+
+def _whole_day(value: date) -> _Moment:
+    start = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    return _Moment(_instant(start, "date").first, _instant(start + timedelta(days=1), "date").first)
+
+
+def _label(found: re.Match[str], text: str, name: str) -> _Moment:
+    year, month, day = (int(part) if part else None for part in found.groups())
+    try:
+        start = datetime(year or 1, month or 1, day or 1, tzinfo=UTC)
+        if day:
+            return _whole_day(start.date())
+        last_month = month or 12
+        after = datetime(start.year + last_month // 12, last_month % 12 + 1, 1, tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidRangeError(
+            f"{name}={text!r}: {error}.", hint="Write YYYY, YYYY-MM or YYYY-MM-DD."
+        ) from error
+    return _Moment(_instant(start, name).first, _instant(after, name).first)
+
+
+def _parse_iso(text: str, name: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidRangeError(
+            f"{name}={text!r} is not a time.",
+            hint="Write '2024-01-31', '2024-01', or ISO with offset: '2024-01-31T12:00:00+00:00'.",
+            value=text,
+        ) from None

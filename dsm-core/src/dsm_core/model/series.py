@@ -1,0 +1,42 @@
+"""The key of one series: what a cache folder holds and a client serves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from dsm_core.errors import RequestError
+from dsm_core.model.interval import Interval
+from dsm_core.model.names import ChartType, MarketType
+
+__all__ = ["SeriesKey", "option_pairs"]
+
+
+def option_pairs(options: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
+    """Options as sorted pairs of text, so that equal options make equal keys."""
+    pairs = []
+    for name, value in sorted((options or {}).items()):
+        if not isinstance(value, str | int | float | bool):
+            raise RequestError(
+                f"Option {name!r} has the value {value!r}.", hint="Pass text, a number or a bool."
+            )
+        pairs.append((name, str(value).lower() if isinstance(value, bool) else str(value)))
+    return tuple(pairs)
+
+
+@frozen
+class SeriesKey:
+    """One chart type of one symbol at one interval, with the options that change its rows."""
+
+    provider: str
+    market_type: MarketType
+    chart_type: ChartType
+    symbol: str
+    interval: Interval | None = None
+    options: tuple[tuple[str, str], ...] = field(default=())
+
+    def __str__(self) -> str:
+        parts = [self.provider, self.market_type, self.chart_type, self.symbol, self.interval or ""]
+        return "/".join(map(str, parts)) + "".join(f";{k}={v}" for k, v in self.options)

@@ -1,0 +1,5 @@
+"""What users are handed: market data, its coverage, and frames made of it."""
+
+from dsm_core.output.market_data import Coverage, MarketData
+
+__all__ = ["Coverage", "MarketData"]

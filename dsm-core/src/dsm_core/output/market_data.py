@@ -1,0 +1,224 @@
+"""The public answer: rows with their gaps and provenance, convertible without loss."""
+
+from __future__ import annotations
+
+import json
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from attrs import frozen
+
+from dsm_core.errors import ConfigError
+from dsm_core.fcp.call import Outcome
+from dsm_core.model.provenance import Failure, Gap, Segment
+from dsm_core.output.html import render_html
+from dsm_core.output.pandas_frame import to_frame
+from dsm_core.schema.conform import times_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+__all__ = ["Coverage", "Handle", "MarketData", "SOURCE_COLUMN"]
+
+SOURCE_COLUMN = "_data_source"
+
+
+@frozen(kw_only=True)
+class Coverage:
+    """How much of the request was had.
+
+    Parameters
+    ----------
+    expected
+        Closed bars in the range; None where the grid is unknown.
+    rows
+        Rows delivered.
+    missing
+        Bars in gaps, those that have not closed aside.
+    off_grid
+        Bars that the venue stamped off the grid and that were moved to the slot that holds them.
+    """
+
+    expected: int | None
+    rows: int
+    missing: int | None
+    off_grid: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether no closed bar is missing."""
+        return not self.missing
+
+
+class Handle(str):
+    """What ``df.attrs["dsm"]`` holds: JSON text that is never copied, since pandas copies attrs often."""
+
+    __slots__ = ()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """The text as a dict: series, range, rows, requests, gaps by reason, rows by source."""
+        parsed: dict[str, Any] = json.loads(self)
+        return parsed
+
+
+class MarketData:
+    """Rows of one series, why any are missing, and where each came from.
+
+    Parameters
+    ----------
+    outcome
+        Of the call.
+    columns
+        Columns to hand out, in that order; None for all.
+    with_source
+        Add ``_data_source``: the upper-case name of the source each row came from first.
+    """
+
+    def __init__(
+        self, outcome: Outcome, *, columns: tuple[str, ...] | None = None, with_source: bool = False
+    ) -> None:
+        self._outcome = outcome
+        self._schema = outcome.series.schema
+        table = outcome.table
+        if columns is not None:
+            table = table.select([self._schema.index, *columns])
+        if with_source:
+            table = table.append_column(SOURCE_COLUMN, _sources(outcome))
+        self._table = table
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """What is missing and why, sorted by time."""
+        return self._outcome.gaps
+
+    @property
+    def provenance(self) -> tuple[Segment, ...]:
+        """Where the rows came from, sorted by time."""
+        return self._outcome.segments
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Sources that did not deliver a range, whether or not another one did."""
+        return self._outcome.failures
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests that the call sent."""
+        return self._outcome.requests
+
+    @property
+    def coverage(self) -> Coverage:
+        """How much of the request was had."""
+        out = self._outcome
+        closed = [g.bars for g in out.gaps if g.reason != "not_closed_yet"]
+        missing = None if out.expected is None else sum(bars or 0 for bars in closed)
+        return Coverage(expected=out.expected, rows=len(self), missing=missing, off_grid=out.off_grid)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def to_arrow(self) -> pa.Table:
+        """Arrow table, the time column first; nothing is copied."""
+        return self._table
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self._table.__arrow_c_stream__(requested_schema)
+
+    def to_pandas(self, tz: str | None = None, copy: bool = True) -> pd.DataFrame:
+        """Frame in the schema: index UTC, sorted, unique; columns in order.
+
+        Parameters
+        ----------
+        tz
+            Show the index in this zone; UTC by default.
+        copy
+            False may share memory with the cache; such a frame must not be written to.
+
+        Returns
+        -------
+        pandas.DataFrame
+            An empty answer has the same index, columns and dtypes. ``attrs["dsm"]`` is a
+            :class:`Handle`.
+        """
+        frame = to_frame(self._table, self._schema.index, copy=copy)
+        if tz is not None:
+            frame.index = frame.index.tz_convert(tz)  # type: ignore[attr-defined]
+        frame.attrs["dsm"] = self.handle
+        return frame
+
+    def to_polars(self) -> pl.DataFrame:
+        """Polars frame with the time as first column; the same rows as pandas.
+
+        Raises
+        ------
+        ConfigError
+            When polars is not installed.
+        """
+        try:
+            import polars as pl  # noqa: PLC0415 - an extra
+        except ImportError:
+            raise ConfigError(
+                "polars is not installed.", hint="Run: pip install 'dsm-core[polars]'"
+            ) from None
+        frame = pl.from_arrow(self._table)
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    def to_parquet(self, path: str | PathLike[str]) -> None:
+        """Write a Parquet file; gaps and provenance stand in its metadata under ``dsm``."""
+        table = self._table.replace_schema_metadata(
+            {**(self._table.schema.metadata or {}), "dsm": self.handle}
+        )
+        pq.write_table(table, path)
+
+    @property
+    def handle(self) -> Handle:
+        """Short JSON text about the answer."""
+        out = self._outcome
+        gaps: dict[str, int] = {}
+        for gap in out.gaps:
+            gaps[gap.reason] = gaps.get(gap.reason, 0) + (gap.bars or 0)
+        sources: dict[str, int] = {}
+        for segment in out.segments:
+            sources[segment.source] = sources.get(segment.source, 0) + segment.rows
+        return Handle(
+            json.dumps(
+                {
+                    "series": str(out.series.key),
+                    "start_ns": out.span.start if out.span else None,
+                    "end_ns": out.span.end if out.span else None,
+                    "rows": len(self),
+                    "requests": out.requests,
+                    "gaps": gaps,
+                    "sources": sources,
+                }
+            )
+        )
+
+    def __repr__(self) -> str:
+        found = f"{len(self)} rows of {self._outcome.series.key}"
+        return f"<MarketData {found}, {len(self.gaps)} gaps, {self.requests} requests>"
+
+    def _repr_html_(self) -> str:
+        return render_html(self)
+
+
+def _sources(outcome: Outcome) -> pa.Array:
+    """Source of each row as a dictionary-encoded string column."""
+    times = times_of(outcome.table, outcome.series.schema)
+    names = sorted({s.source.upper() for s in outcome.segments})
+    codes = np.full(len(times), -1, dtype=np.int32)
+    for segment in outcome.segments:
+        a, b = np.searchsorted(times, (segment.start_ns, segment.end_ns))
+        codes[a:b] = names.index(segment.source.upper())
+    # Rows outside every segment are the unfinished bar, which only REST serves.
+    indices = pa.array(codes, mask=codes < 0)
+    return pa.DictionaryArray.from_arrays(indices, pa.array(names, pa.string())).cast(pa.string())

@@ -1,0 +1,62 @@
+"""The plugin contract: what a provider writes, how it is found, and the registry.
+
+Names are loaded when first used, so that listing providers imports no Arrow.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dsm_core.plugins.answer import Answer
+    from dsm_core.plugins.archive import ArchiveClient, Granularity
+    from dsm_core.plugins.context import ClientContext
+    from dsm_core.plugins.hookspecs import hookimpl
+    from dsm_core.plugins.interface import DataClientInterface
+    from dsm_core.plugins.paged import PagedClient, PageRequest
+    from dsm_core.plugins.provider import Provider, SymbolInfo
+    from dsm_core.plugins.spec import ClientSpec, Rolling, Since, Unlimited
+    from dsm_core.plugins.task import Task
+
+__all__ = [
+    "Answer",
+    "ArchiveClient",
+    "ClientContext",
+    "ClientSpec",
+    "DataClientInterface",
+    "Granularity",
+    "PageRequest",
+    "PagedClient",
+    "Provider",
+    "Rolling",
+    "Since",
+    "SymbolInfo",
+    "Task",
+    "Unlimited",
+    "hookimpl",
+]
+
+_HOMES = {
+    "Answer": "answer",
+    "ArchiveClient": "archive",
+    "ClientContext": "context",
+    "ClientSpec": "spec",
+    "DataClientInterface": "interface",
+    "Granularity": "archive",
+    "PageRequest": "paged",
+    "PagedClient": "paged",
+    "Provider": "provider",
+    "Rolling": "spec",
+    "Since": "spec",
+    "SymbolInfo": "provider",
+    "Task": "task",
+    "Unlimited": "spec",
+    "hookimpl": "hookspecs",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,191 @@
+"""Clients of archives: whole objects, downloaded and verified by core, parsed by the author."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve, frozen
+
+from dsm_core.errors import ChecksumMismatchError, DataNotAvailableError
+from dsm_core.model.coverage import Origin
+from dsm_core.model.grid import Grid
+from dsm_core.model.time_range import RangeSet, TimeRange, to_ns
+from dsm_core.net import Download
+from dsm_core.plugins.answer import Answer
+from dsm_core.plugins.interface import DataClientInterface
+from dsm_core.plugins.task import Task
+
+__all__ = ["ArchiveClient", "Granularity"]
+
+
+def _at_end(end: int) -> int:
+    return end
+
+
+@frozen(kw_only=True)
+class Granularity:
+    """One size of object: which periods, and when each is published.
+
+    Parameters
+    ----------
+    name
+        Such as ``monthly``.
+    grid
+        The periods; each is one object.
+    published_at
+        Earliest UTC nanosecond at which the object of a period that ended at the given one can be
+        there; before it the object is not asked for.
+    requests
+        HTTP requests an object takes, its checksum included.
+    size_bytes
+        Usual size; None when unknown.
+    """
+
+    name: str
+    grid: Grid
+    published_at: Callable[[int], int] = _at_end
+    requests: int = 2
+    size_bytes: int | None = None
+
+    def periods(self, ranges: RangeSet) -> Iterator[TimeRange]:
+        """Periods that overlap ``ranges``, ascending, each once."""
+        last = None
+        for r in ranges:
+            start = max(self.grid.floor(r.start), last or self.grid.floor(r.start))
+            while start < r.end:
+                last = self.grid.next(start)
+                yield TimeRange(start, last)
+                start = last
+
+
+class ArchiveClient(DataClientInterface):
+    """A client whose source holds whole objects.
+
+    The author names the objects (:meth:`granularities`, :meth:`object_url`) and parses one
+    (:meth:`parse`). Core downloads, verifies the checksum before a byte is parsed, and moves on to
+    finer objects or the next source where an object is absent, incomplete or refused.
+    """
+
+    @abstractmethod
+    def granularities(self) -> tuple[Granularity, ...]:
+        """Sizes of objects this series has, coarsest first."""
+
+    @abstractmethod
+    def object_url(self, granularity: Granularity, period: TimeRange) -> str:
+        """URL of an object, starting with an endpoint key: ``{vision}/data/...``."""
+
+    @abstractmethod
+    def parse(self, task: Task, path: Path) -> Answer:
+        """Rows of a verified object; runs in a worker thread.
+
+        Raises
+        ------
+        ArchiveError
+            When the object is not what its name says; its range moves on.
+        """
+
+    async def expected_sha256(self, url: str) -> str | None:
+        """Published SHA-256 of an object, lower-case hex; None where the archive has no checksums.
+
+        Raises
+        ------
+        DataNotAvailableError
+            When the checksum should be there and is not.
+        """
+        return None
+
+    def plan(self, ranges: RangeSet, now: int, skip: frozenset[str] = frozenset()) -> tuple[Task, ...]:
+        """Objects that bring ``ranges``: coarse where every finer period is wanted, else fine."""
+        tasks: list[Task] = []
+        remaining = self.within_history(ranges, now)
+        sizes = self.granularities()
+        for number, size in enumerate(sizes):
+            finest = number == len(sizes) - 1
+            for period in list(size.periods(remaining)):
+                task = self._task(size, period, finest)
+                if task.name in skip or size.published_at(period.end) > now:
+                    continue
+                if finest or self._touches_all(sizes[-1], period, remaining):
+                    tasks.append(task)
+                    remaining = remaining - RangeSet.of(period)
+        return tuple(sorted(tasks, key=lambda t: t.span.start))
+
+    def unpublished(self, ranges: RangeSet, now: int) -> RangeSet:
+        """The part of ``ranges`` whose finest objects cannot be there yet."""
+        finest = self.granularities()[-1]
+        waiting = [p for p in finest.periods(ranges) if finest.published_at(p.end) > now]
+        return ranges & RangeSet.of(*waiting)
+
+    async def answers(self, task: Task) -> AsyncIterator[Answer]:
+        """Download, verify and parse one object; one new download where the checksum fails."""
+        with tempfile.TemporaryDirectory(dir=self.context.workdir) as folder:
+            path = Path(folder) / "object"
+            try:
+                download = await self._verified(task, path)
+            except ChecksumMismatchError:
+                download = await self._verified(task, path)
+            answer = await self.context.run(self.parse, task, path)
+        origin = Origin(
+            url=download.url,
+            sha256=download.sha256,
+            etag=download.etag,
+            last_modified=download.last_modified,
+            size=download.size,
+        )
+        yield evolve(answer, origin=origin)
+
+    async def fetch(self, start_time: datetime, end_time: datetime, **kwargs: Any) -> AsyncIterator[Answer]:
+        """Objects that overlap ``[start_time, end_time)``."""
+        span = RangeSet.from_pairs([(to_ns(start_time), to_ns(end_time))])
+        for task in self.plan(span, self.context.now_ns()):
+            async for answer in self.answers(task):
+                yield answer
+
+    async def _verified(self, task: Task, path: Path) -> Download:
+        url = str(task.url)
+        digest, download = await asyncio.gather(
+            self.expected_sha256(url), self.context.http.download(url, path), return_exceptions=True
+        )
+        if isinstance(download, BaseException):
+            raise download
+        if isinstance(digest, DataNotAvailableError):
+            raise ChecksumMismatchError(
+                f"{download.url} has no published checksum.", hint="It is not used.", url=download.url
+            ) from digest
+        if isinstance(digest, BaseException):
+            raise digest
+        if digest is not None and digest != download.sha256:
+            raise ChecksumMismatchError(
+                f"{download.url} does not match its checksum.",
+                hint="It is not used; its range is asked of the next source.",
+                url=download.url,
+                expected=digest,
+                actual=download.sha256,
+            )
+        return download
+
+    def _task(self, size: Granularity, period: TimeRange, finest: bool) -> Task:
+        url = self.object_url(size, period)
+        return Task(
+            name=url.rpartition("/")[2],
+            source=self.source,
+            span=period,
+            requests=size.requests,
+            size_bytes=size.size_bytes,
+            why=f"{size.name} file",
+            fallback="next source" if finest else "absent or lacking days: finer files, then next source",
+            url=url,
+            granularity=size.name,
+        )
+
+    def _touches_all(self, finest: Granularity, period: TimeRange, wanted: RangeSet) -> bool:
+        if self.grid is not None:
+            wanted = self.grid.align(wanted)
+        inside = wanted & RangeSet.of(period)
+        return sum(1 for _ in finest.periods(inside)) == finest.grid.count(period)

@@ -1,0 +1,60 @@
+"""What a client is given: HTTP, its configuration, the clock, limits and events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from attrs import frozen
+
+from dsm_core.events import Event
+from dsm_core.model.time_range import from_ns
+from dsm_core.net import HttpSession
+
+__all__ = ["ClientContext"]
+
+T = TypeVar("T")
+
+
+@frozen(kw_only=True)
+class ClientContext:
+    """The resources of one provider inside one manager; clients own none themselves.
+
+    Parameters
+    ----------
+    http
+        Pooled HTTP with retries, limits and host failover.
+    config
+        The provider's section of the configuration, as its own attrs class.
+    now_ns
+        The venue's clock, UTC nanoseconds.
+    emit
+        Hands an event to the observers.
+    workdir
+        A folder for temporary downloads.
+    workers
+        Threads for parsing.
+    """
+
+    http: HttpSession
+    config: Any
+    now_ns: Callable[[], int]
+    emit: Callable[[Event], None]
+    workdir: Path
+    workers: Executor
+
+    def now(self) -> datetime:
+        """The venue's clock as an aware UTC datetime."""
+        return from_ns(self.now_ns())
+
+    async def limit(self, cost: int, pool: str) -> None:
+        """Wait until ``cost`` units of ``pool`` are free and take them."""
+        await self.http.limit(cost, pool)
+
+    async def run(self, work: Callable[..., T], *args: Any) -> T:
+        """Run blocking ``work`` in a worker thread."""
+        return await asyncio.get_running_loop().run_in_executor(self.workers, work, *args)

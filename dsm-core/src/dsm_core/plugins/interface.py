@@ -1,0 +1,190 @@
+"""The contract every client keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any, ClassVar
+
+from dsm_core.errors import RequestError, UnsupportedIntervalError
+from dsm_core.model.grid import Grid
+from dsm_core.model.interval import Interval
+from dsm_core.model.names import ChartType, DataSource, MarketType
+from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange, from_ns, to_ns
+from dsm_core.plugins.answer import Answer
+from dsm_core.plugins.context import ClientContext
+from dsm_core.plugins.spec import ClientSpec, Rolling, Since
+from dsm_core.plugins.task import Task
+
+__all__ = ["DataClientInterface"]
+
+
+class DataClientInterface(ABC):
+    """One chart type of one market from one source.
+
+    One light instance serves one series; resources belong to the context.
+
+    Parameters
+    ----------
+    symbol
+        The provider's own name of the instrument, already checked.
+    interval
+        One of ``spec.intervals``; None for chart types without one.
+    context
+        HTTP, configuration, clock.
+    **options
+        Those that ``spec.options`` names.
+    """
+
+    spec: ClassVar[ClientSpec]
+    provider: str = ""
+
+    def __init__(self, symbol: str, interval: Interval, context: ClientContext, **options: Any) -> None:
+        self.symbol = symbol
+        self.interval = interval
+        self.context = context
+        self.options = options
+        self.grid: Grid | None = self.spec.grid(interval)
+
+    @property
+    def market_type(self) -> MarketType:
+        """Which market."""
+        return self.spec.market_type
+
+    @property
+    def chart_type(self) -> ChartType:
+        """Which schema."""
+        return self.spec.chart_type
+
+    @property
+    def source(self) -> DataSource:
+        """Which source."""
+        return self.spec.source
+
+    @property
+    def code(self) -> str:
+        """The vendor's code of the interval."""
+        return self.spec.intervals[self.interval]
+
+    @classmethod
+    def check_symbol(cls, symbol: str) -> None:
+        """Refuse a symbol that cannot exist in this market; override to add the market's form.
+
+        Raises
+        ------
+        RequestError
+            Naming the symbol and, where it can be guessed, the right one.
+        """
+        if (
+            not isinstance(symbol, str)
+            or not symbol.strip()
+            or any(ord(c) < 32 or c in "/\\" for c in symbol)
+        ):
+            raise RequestError(
+                f"{symbol!r} is not a symbol.",
+                hint="Use the venue's own name, such as 'BTCUSDT'.",
+                symbol=repr(symbol),
+            )
+
+    @classmethod
+    def check_interval(cls, interval: Interval) -> None:
+        """Refuse an interval the market has no bars of.
+
+        Raises
+        ------
+        UnsupportedIntervalError
+            Listing those it has.
+        """
+        if interval not in cls.spec.intervals:
+            raise UnsupportedIntervalError(
+                f"{cls.spec.market_type} {cls.spec.chart_type} has no interval {interval!s}.",
+                hint=f"It has: {', '.join(cls.spec.intervals)}.",
+                interval=str(interval),
+            )
+
+    def plan(self, ranges: RangeSet, now: int, skip: frozenset[str] = frozenset()) -> tuple[Task, ...]:
+        """Tasks that bring ``ranges``; pure.
+
+        Parameters
+        ----------
+        ranges
+            What is missing, as whole slots.
+        now
+            The venue's time, UTC nanoseconds.
+        skip
+            Names of tasks that were done already or are known to be in vain.
+        """
+        tasks = (
+            Task(
+                name=f"{r.start}-{r.end}",
+                source=self.source,
+                span=r,
+                weight=self.spec.cost(self.grid.count(r) if self.grid else 1),
+                why="asked of the source",
+            )
+            for r in self.within_history(ranges, now)
+        )
+        return tuple(t for t in tasks if t.name not in skip)
+
+    def within_history(self, ranges: RangeSet, now: int) -> RangeSet:
+        """The part of ``ranges`` that the source's declared history can hold."""
+        history = self.spec.history
+        if isinstance(history, Since):
+            day = (
+                history.day
+                if isinstance(history.day, datetime)
+                else from_ns(0).replace(year=history.day.year, month=history.day.month, day=history.day.day)
+            )
+            first = to_ns(day)
+        elif isinstance(history, Rolling):
+            first = self._rolling_start(history, now)
+        else:
+            return ranges
+        return RangeSet.from_pairs((max(r.start, first), r.end) for r in ranges)
+
+    def _rolling_start(self, history: Rolling, now: int) -> int:
+        starts = []
+        if history.days is not None:
+            starts.append(now - int(history.days * 86_400 * NS_PER_S))
+        if history.rows is not None and self.grid is not None:
+            starts.append(self.grid.back(self.grid.floor(now), history.rows))
+        return max(starts, default=0)
+
+    @abstractmethod
+    def fetch(self, start_time: datetime, end_time: datetime, **kwargs: Any) -> Any:
+        """Rows with ``start_time <= index < end_time``.
+
+        Plain (run in a worker thread), a coroutine, or an async iterator; a table, a frame or an
+        :class:`Answer`.
+        """
+
+    async def answers(self, task: Task) -> AsyncIterator[Answer]:
+        """Do one task; core calls this, authors write :meth:`fetch`."""
+        start, end = from_ns(task.span.start), from_ns(task.span.end)
+        if inspect.isasyncgenfunction(self.fetch):
+            async for result in self.fetch(start, end):
+                yield _as_answer(result)
+            return
+        if inspect.iscoroutinefunction(self.fetch):
+            yield _as_answer(await self.fetch(start, end))
+            return
+        yield _as_answer(await asyncio.to_thread(self.fetch, start, end))
+
+    async def published(self, span: TimeRange) -> frozenset[str] | None:
+        """Names of the tasks that exist inside ``span``; None when the source has no listing."""
+        return None
+
+    def unpublished(self, ranges: RangeSet, now: int) -> RangeSet:
+        """The part of ``ranges`` that the source will hold but does not yet."""
+        return RangeSet()
+
+    async def lifetime(self) -> TimeRange | None:
+        """From the symbol's first bar to the end of its last one; None when unknown."""
+        return None
+
+
+def _as_answer(result: Any) -> Answer:
+    return result if isinstance(result, Answer) else Answer(result)

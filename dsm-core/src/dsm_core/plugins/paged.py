@@ -1,0 +1,140 @@
+"""Clients of paged APIs: core cuts the pages, the author fetches one."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from attrs import evolve, frozen
+
+from dsm_core.errors import ProtocolChangedError
+from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange, to_ns
+from dsm_core.plugins.answer import Answer
+from dsm_core.plugins.interface import DataClientInterface
+from dsm_core.plugins.task import Task
+
+__all__ = ["PageRequest", "PagedClient"]
+
+_MOST_CURSORS: Final = 10_000
+
+
+@frozen(kw_only=True)
+class PageRequest:
+    """One page to fetch: ``[start, end)`` in UTC nanoseconds, at most ``rows`` slots."""
+
+    symbol: str
+    code: str
+    start: int
+    end: int
+    rows: int
+    cursor: Any = None
+
+    @property
+    def start_ms(self) -> int:
+        """First millisecond, inclusive."""
+        return -(-self.start // 1_000_000)
+
+    @property
+    def last_ms(self) -> int:
+        """Last millisecond, inclusive: what venues with inclusive bounds want."""
+        return (self.end - 1) // 1_000_000
+
+
+class PagedClient(DataClientInterface):
+    """A client whose source answers in pages.
+
+    Core pages, limits, retries, clips, drops unfinished bars and casts text; the author writes
+    :meth:`fetch_page`, and :meth:`check` where errors come inside a 200.
+    """
+
+    @abstractmethod
+    async def fetch_page(self, page: PageRequest) -> Answer:
+        """Rows of one page; a further page follows while the answer has a cursor."""
+
+    def check(self, body: Any) -> None:
+        """Raise for an error that the vendor puts inside a successful answer."""
+
+    def plan(self, ranges: RangeSet, now: int, skip: frozenset[str] = frozenset()) -> tuple[Task, ...]:
+        """Pages that bring ``ranges``; neighbouring small ranges share a page."""
+        tasks = []
+        for page in self._pages(self._joined(self.within_history(ranges, now))):
+            name = f"{page.start}-{page.end}"
+            if name not in skip:
+                tasks.append(
+                    Task(
+                        name=name,
+                        source=self.source,
+                        span=page,
+                        weight=self.spec.cost(self._rows(page)),
+                        why="page of " + self.source,
+                        fallback="edges that come back empty are asked once more",
+                    )
+                )
+        return tuple(tasks)
+
+    async def fetch(self, start_time: datetime, end_time: datetime, **kwargs: Any) -> AsyncIterator[Answer]:
+        """Every page of ``[start_time, end_time)``."""
+        span = TimeRange(to_ns(start_time), to_ns(end_time))
+        for page in self._pages(RangeSet.of(span)):
+            async for answer in self._page_answers(page):
+                yield answer
+
+    async def answers(self, task: Task) -> AsyncIterator[Answer]:
+        """Fetch the page of a task, following cursors."""
+        async for answer in self._page_answers(task.span):
+            yield answer
+
+    async def _page_answers(self, span: TimeRange) -> AsyncIterator[Answer]:
+        page = PageRequest(
+            symbol=self.symbol, code=self.code, start=span.start, end=span.end, rows=self._rows(span)
+        )
+        for _ in range(_MOST_CURSORS):
+            answer = await self.fetch_page(page)
+            yield answer
+            if answer.cursor is None:
+                return
+            if answer.cursor == page.cursor:
+                break
+            page = evolve(page, cursor=answer.cursor)
+        raise ProtocolChangedError(
+            f"The pages of {self.symbol} do not end: cursor {page.cursor!r} came again.",
+            hint="Report it to the provider's author.",
+        )
+
+    def _rows(self, span: TimeRange) -> int:
+        return self.grid.count(span) if self.grid else self.spec.page_rows or 1
+
+    def _joined(self, ranges: RangeSet) -> RangeSet:
+        """Join ranges that fit into one page: one request costs less than two."""
+        joined: list[TimeRange] = []
+        for r in ranges:
+            if joined and self._fits(TimeRange(joined[-1].start, r.end)):
+                joined[-1] = TimeRange(joined[-1].start, r.end)
+            else:
+                joined.append(r)
+        return RangeSet(tuple(joined))
+
+    def _fits(self, span: TimeRange) -> bool:
+        rows, seconds = self.spec.page_rows, self.spec.max_span_s
+        return (rows is None or self._rows(span) <= rows) and (
+            seconds is None or span.end - span.start <= seconds * NS_PER_S
+        )
+
+    def _pages(self, ranges: RangeSet) -> Iterator[TimeRange]:
+        for r in ranges:
+            start = r.start
+            while start < r.end:
+                end = min(r.end, self._page_end(start))
+                yield TimeRange(start, end)
+                start = end
+
+    def _page_end(self, start: int) -> int:
+        ends = []
+        if self.grid is not None and self.spec.page_rows is not None:
+            ends.append(self.grid.back(start, -self.spec.page_rows))
+        if self.spec.max_span_s is not None:
+            limit = start + int(self.spec.max_span_s * NS_PER_S)
+            ends.append(max(self.grid.floor(limit), self.grid.next(start)) if self.grid else limit)
+        return min(ends, default=2**63 - 1)

@@ -1,0 +1,188 @@
+"""A provider as one manager uses it: configured, connected lazily, with the venue's clock."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import tempfile
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final
+
+from dsm_core.config import ProviderSection
+from dsm_core.errors import SourceError, SymbolNotFoundError
+from dsm_core.events import EventBus
+from dsm_core.model.interval import Interval
+from dsm_core.model.names import MarketType
+from dsm_core.net import Http
+from dsm_core.plugins.archive import ArchiveClient
+from dsm_core.plugins.context import ClientContext
+from dsm_core.plugins.interface import DataClientInterface
+from dsm_core.plugins.provider import Provider, SymbolInfo
+
+__all__ = ["Venue"]
+
+_OFFSET_LASTS_S: Final = 600.0
+_DOWNLOADS: Final = 13
+
+
+class Venue:
+    """One provider inside one manager.
+
+    Parameters
+    ----------
+    provider
+        Its description.
+    section
+        Its configuration as written.
+    http
+        The manager's HTTP.
+    bus
+        Takes events.
+    clock_ns
+        The machine's clock, UTC nanoseconds.
+    workers
+        Threads for parsing.
+    max_concurrent, max_concurrent_downloads
+        Requests and downloads in flight; None takes the provider's own setting.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        section: ProviderSection,
+        http: Http,
+        bus: EventBus,
+        *,
+        clock_ns: Callable[[], int],
+        workers: Executor,
+        max_concurrent: int,
+        max_concurrent_downloads: int | None,
+    ) -> None:
+        self.provider = provider
+        self.config = section.structure(provider.config) if provider.config else None
+        self._clock_ns = clock_ns
+        self._offsets: dict[MarketType, tuple[int, float]] = {}
+        configured: int = getattr(self.config, "max_concurrent_downloads", _DOWNLOADS)
+        self._archive_lane = asyncio.Semaphore(max_concurrent_downloads or configured)
+        self._request_lane = asyncio.Semaphore(max_concurrent)
+        self._symbols: dict[MarketType, Sequence[SymbolInfo]] = {}
+        self._bus = bus
+        self._workers = workers
+        self._workdir: Path | None = None
+        endpoints: Mapping[str, Sequence[str]] = getattr(self.config, "endpoints", None) or {}
+        self.session = http.session(
+            provider=provider.name,
+            endpoints=endpoints,
+            limits=provider.limits,
+            scope=self._scope(endpoints),
+        )
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Sources in the order they are asked: the configured one, else the provider's."""
+        configured: tuple[str, ...] | None = getattr(self.config, "sources", None)
+        return configured or self.provider.sources
+
+    def close(self) -> None:
+        """Remove temporary files."""
+        if self._workdir is not None:
+            self._remove_workdir()
+            self._workdir = None
+
+    def now_ns(self, market_type: MarketType) -> int:
+        """The venue's time as far as known: the machine's clock plus the offset last measured."""
+        return self._clock_ns() + self._offsets.get(market_type, (0, 0.0))[0]
+
+    def knows_clock(self, market_type: MarketType) -> bool:
+        """Whether the offset was measured a short while ago."""
+        measured = self._offsets.get(market_type)
+        return measured is not None and time.monotonic() - measured[1] < _OFFSET_LASTS_S
+
+    @property
+    def has_clock(self) -> bool:
+        """Whether the venue can be asked for its time."""
+        return self.provider.server_time is not None
+
+    async def read_clock(self, market_type: MarketType) -> None:
+        """Measure the offset; kept as it was when the venue does not answer."""
+        if self.provider.server_time is None or self.knows_clock(market_type):
+            return
+        before = self._clock_ns()
+        try:
+            told = await self.provider.server_time(self.context(market_type), market_type)
+        except SourceError:
+            return
+        self._offsets[market_type] = (told - (before + self._clock_ns()) // 2, time.monotonic())
+
+    def context(self, market_type: MarketType) -> ClientContext:
+        """What the clients of one market are given."""
+        if self._workdir is None:
+            self._workdir = Path(tempfile.mkdtemp(prefix="dsm-"))
+            self._remove_workdir = weakref.finalize(self, shutil.rmtree, self._workdir, ignore_errors=True)
+        return ClientContext(
+            http=self.session,
+            config=self.config,
+            now_ns=lambda: self.now_ns(market_type),
+            emit=self._bus.emit,
+            workdir=self._workdir,
+            workers=self._workers,
+        )
+
+    def clients(
+        self,
+        classes: Mapping[str, type[DataClientInterface]],
+        symbol: str,
+        interval: Interval | None,
+        options: Mapping[str, Any],
+    ) -> dict[str, DataClientInterface]:
+        """One instance per source, each with the options it reads."""
+        made = {}
+        for source in self.sources:
+            if source not in classes:
+                continue
+            cls = classes[source]
+            own = {k: v for k, v in options.items() if k in cls.spec.options}
+            context = self.context(cls.spec.market_type)
+            made[source] = cls(symbol, interval, context, **own)  # type: ignore[arg-type]
+            made[source].provider = self.provider.name
+        return made
+
+    def lane(self, client: DataClientInterface) -> asyncio.Semaphore:
+        """What bounds the client's tasks in flight."""
+        return self._archive_lane if isinstance(client, ArchiveClient) else self._request_lane
+
+    async def suggest(
+        self, error: SymbolNotFoundError, symbol: str, market_type: MarketType
+    ) -> SymbolNotFoundError:
+        """The error with close matches among the venue's symbols, where it lists them."""
+        if self.provider.symbols is None:
+            return error
+        try:
+            if market_type not in self._symbols:
+                self._symbols[market_type] = await self.provider.symbols(
+                    self.context(market_type), market_type
+                )
+        except SourceError:
+            return error
+        names = [info.symbol for info in self._symbols[market_type]]
+        close = get_close_matches(symbol, names, n=3, cutoff=0.6)
+        hint = (
+            f"Did you mean {' or '.join(map(repr, close))}?"
+            if close
+            else "No symbol of that market is like it."
+        )
+        return SymbolNotFoundError(error.message, hint=hint, **{**error.details, "close_matches": close})
+
+    def _scope(self, endpoints: Mapping[str, Sequence[str]]) -> str:
+        """Distinguishes other addresses than the provider's own, so that a test venue's ban is its own."""
+        default = getattr(self.provider.config() if self.provider.config else None, "endpoints", None)
+        if endpoints == default:
+            return ""
+        text = repr(sorted((k, tuple(v)) for k, v in endpoints.items()))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]

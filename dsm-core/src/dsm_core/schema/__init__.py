@@ -1,0 +1,1 @@
+"""Chart-type schemas and the one function that brings rows to them."""
