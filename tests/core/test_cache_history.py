@@ -6,14 +6,15 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from attrs import define, field
-from core.cache_series import DAY, FUNDING, HOUR, at, entry, key_of, rows_of, table_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.cache_series import DAY, FUNDING, HOUR, at, entry, key_of, rows_of, table_of
 from dsm_core.cache import CacheBatch, CacheStore
 from dsm_core.cache.opened import OPENED
 from dsm_core.model.coverage import LedgerEntry, State
@@ -51,7 +52,9 @@ class Shape:
         grid = grid_for(Interval(interval))
         first = grid.index_of(middle) - step * SLOTS // 2
         opens = [grid.open_of(first + i) for i in range(SLOTS + 1)]
-        return cls(key_of(interval), KLINES, opens, [opens[0], middle, opens[-1], middle + 400 * DAY], "close")
+        return cls(
+            key_of(interval), KLINES, opens, [opens[0], middle, opens[-1], middle + 400 * DAY], "close"
+        )
 
     @classmethod
     def events(cls) -> Shape:
@@ -88,11 +91,12 @@ class Model:
                     self.rows.pop(t, None)
                     if t in new:
                         self.rows[t] = new[t]
-                firmness = {"rows": 2, "confirmed": 1, "provisional": 0}
-                old = self.told.get(t)
-                if e.state == "rows" or old is None or old[0] == e.state or firmness[old[0]] < firmness[e.state]:
-                    if old is None or old[0] != "rows" or e.state == "rows":
-                        self.told[t] = (e.state, e.source)
+                if e.state == "rows" or self._gives_way(t, e.state):
+                    self.told[t] = (e.state, e.source)
+
+    def _gives_way(self, t: int, state: State) -> bool:
+        old = self.told.get(t, ("provisional", ""))[0]
+        return old in ("provisional", state)
 
 
 @st.composite
@@ -101,7 +105,7 @@ def batches(draw: st.DrawFn, shape: Shape) -> CacheBatch:
     cuts = sorted(draw(st.sets(st.integers(0, SLOTS), min_size=2, max_size=7)))
     entries: list[LedgerEntry] = []
     rows: dict[int, float] = {}
-    for a, b in zip(cuts, cuts[1:], strict=False):
+    for a, b in pairwise(cuts):
         kind = draw(st.sampled_from([*STATES, None]))
         inside = shape.opens[a:b]
         if kind is None or kind == "rows":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from datetime import datetime
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["AsyncDataSourceManager", "Prefetched", "make_settings"]
 
 _DAY_NS = 86_400 * NS_PER_S
-# Frames of warn(): warn_of, the verb, and for the sync face its own verb.
-_CALLER = 3
 
 
 @frozen(kw_only=True)
@@ -181,7 +180,7 @@ class AsyncDataSourceManager:
     ) -> pd.DataFrame | pl.DataFrame:
         """Frame of one series; see :meth:`dsm_core.DataSourceManager.get_data`."""
         data = await self.query(symbol, start_time, end_time, interval, **options)
-        return data.to_polars() if return_polars else data.to_pandas(copy=False)
+        return data.to_polars() if return_polars else data.to_pandas()
 
     async def query(
         self,
@@ -254,8 +253,16 @@ def prefetched(call: Call) -> Prefetched:
     """Summary of a fetched call."""
     out = call.outcome()
     if out.cache_problem is not None:
-        warnings.warn(f"{out.cache_problem} Nothing was kept.", CacheWarning, stacklevel=_CALLER)
+        warnings.warn(f"{out.cache_problem} Nothing was kept.", CacheWarning, stacklevel=_caller())
     return Prefetched(rows=call.rows_fetched, requests=out.requests, gaps=out.gaps, failures=out.failures)
+
+
+def _caller() -> int:
+    """``stacklevel`` of the first frame outside this package, seen from the caller's ``warn``."""
+    level, frame = 1, sys._getframe(1)  # noqa: SLF001 - warnings has no public way before 3.12
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("dsm_core."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def finish(call: Call, default_on_gaps: str) -> MarketData:
@@ -270,7 +277,7 @@ def finish(call: Call, default_on_gaps: str) -> MarketData:
     data = MarketData(out, columns=request.columns, with_source=request.include_source)
     if out.cache_problem is not None:
         warnings.warn(
-            f"{out.cache_problem} The answer is delivered all the same.", CacheWarning, stacklevel=_CALLER
+            f"{out.cache_problem} The answer is delivered all the same.", CacheWarning, stacklevel=_caller()
         )
     how = request.on_gaps or default_on_gaps
     if how == "ignore":
@@ -284,7 +291,7 @@ def finish(call: Call, default_on_gaps: str) -> MarketData:
         f"the first: {counted[0]}"
     )
     if how == "warn":
-        warnings.warn(message, IncompleteDataWarning, stacklevel=_CALLER)
+        warnings.warn(message, IncompleteDataWarning, stacklevel=_caller())
         return data
     raise IncompleteDataError(
         message + ".", hint="The partial result is in .data.", data=data, gaps=tuple(counted)

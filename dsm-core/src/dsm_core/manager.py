@@ -223,7 +223,7 @@ class DataSourceManager:
             The cache could not be used; the answer is delivered all the same.
         """
         data = self._query(Request.of(symbol, start_time, end_time, interval, options))
-        return data.to_polars() if return_polars else data.to_pandas(copy=False)
+        return data.to_polars() if return_polars else data.to_pandas()
 
     def query(
         self,

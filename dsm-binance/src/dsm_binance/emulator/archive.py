@@ -117,6 +117,8 @@ class Archive:
             return False
         if self.book.recordings.file(key.path) is not None:
             return True
+        if not series.listing.generated and not self.book.recordings.holds(key):
+            return False
         start, end = key.interval.ceil(key.start_ms), key.interval.ceil(key.end_ms)
         if self.book.is_recorded(series, key.interval, start, end):
             return bool(self._rows(series, key))

@@ -1,8 +1,8 @@
 """Invented trading: minute bars from hashed noise, and the second bars that each of them is made of.
 
-Any range is made without its past. A price is the sum of noise at several time scales, each a hash of its place
-on a lattice, joined by straight lines; all in integers, so that every platform and every range that holds a minute
-tells the same of it.
+Any range is made without its past. A price is the sum of noise at several time scales, each a hash of its
+place on a lattice, joined by straight lines. All of it is integer arithmetic, so that every platform, and
+every range that holds a minute, tells the same of it.
 """
 
 from __future__ import annotations

@@ -61,7 +61,8 @@ class Listing:
     quiet
         The fraction of minutes in which nothing is traded.
     contract_type, delivery_at, contract_size
-        What futures markets say of a contract; a ``cm`` contract is worth `contract_size` USD.
+        What futures markets say of a contract; trading ends with its delivery, and a ``cm`` contract is worth
+        `contract_size` USD.
     generated
         Whether bars are invented where nothing is recorded.
 
@@ -106,7 +107,8 @@ class Listing:
     @cached_property
     def delisted_ms(self) -> int:
         """The first instant without trading."""
-        return _minute_ms(self.delisted_at) if self.delisted_at is not None else FAR_FUTURE_MS
+        ends = self.delisted_at or self.delivery_at
+        return _minute_ms(ends) if ends is not None else FAR_FUTURE_MS
 
     @cached_property
     def pair(self) -> str:

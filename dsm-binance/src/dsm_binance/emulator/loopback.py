@@ -14,7 +14,7 @@ __all__ = ["HOST", "Loopback"]
 
 HOST: Final = "127.0.0.1"
 # How long handlers may go on when the server stops; waiting ones are released before.
-_SHUTDOWN_S: Final = 1.0
+_SHUTDOWN_S: Final = 0.2
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 

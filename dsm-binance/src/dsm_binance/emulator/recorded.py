@@ -114,6 +114,15 @@ class Recordings:
                 reached = key.end_ms
         return found
 
+    def holds(self, key: ArchivePath) -> bool:
+        """Tell whether the whole period of an archive file was recorded, be it in other files."""
+        at = key.start_ms
+        for recording in self.covering(key.market, key.symbol, key.interval.name, at, key.end_ms):
+            if recording.key.start_ms > at:
+                return False
+            at = recording.key.end_ms
+        return at >= key.end_ms
+
     def symbols(self) -> set[tuple[Market, str]]:
         """Give every recorded symbol with its market."""
         return {(market, symbol) for market, symbol, _ in self._by_series}

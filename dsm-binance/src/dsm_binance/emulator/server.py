@@ -64,7 +64,8 @@ class Emulator:
     >>> from datetime import UTC, datetime
     >>> from urllib.request import urlopen
     >>> with Emulator(now=datetime(2024, 6, 1, tzinfo=UTC)) as venue:
-    ...     urlopen(f"{venue.endpoints['spot']}/api/v3/time").read()
+    ...     with urlopen(f"{venue.endpoints['spot']}/api/v3/time") as answer:
+    ...         answer.read()
     b'{"serverTime":1717200000000}'
     """
 

@@ -74,10 +74,10 @@ class SeriesFolder:
             return [f for f in found if f is not None]
         fine = list(islice(periods_in(self.coarse.finer, span), _MAX_PROBES))
         if not found or len(fine) == _MAX_PROBES:
-            # Two listings for the same reason: the second begins after the last look of the first.
+            # For the same reason there are two listings: the second begins after the first one ended.
             listed = {p for p in (*self.periods(), *self.periods()) if p.overlaps(span.start, span.end)}
             fine = [p for p in listed if p.kind != self.coarse]
-            coarse = [p for p in listed if p.kind == self.coarse]
+            coarse = list({self.coarse_of(p) for p in listed})
         return self._probe_all(fine, coarse)
 
     def find_all(self, coarse: Period) -> list[Found]:

@@ -30,6 +30,7 @@ _EMPTY: Final = "%"
 _CUT: Final = "%~"
 _DEVICE: Final = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9])\Z", re.IGNORECASE)
 _CODE: Final = re.compile(r"%([0-9A-F]{2})")
+_HALF_CODE: Final = re.compile(r"%[0-9A-F]?\Z")
 
 LetterCase = Literal["upper", "lower"]
 
@@ -96,4 +97,4 @@ def _bounded(name: str, text: str) -> str:
     if len(name) <= MAX_COMPONENT:
         return name
     tail = _CUT + xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass"))
-    return name[: MAX_COMPONENT - len(tail)] + tail
+    return _HALF_CODE.sub("", name[: MAX_COMPONENT - len(tail)]) + tail

@@ -145,7 +145,7 @@ class Call:
         self._tell(gaps)
         if self._execution is not None and self.request.include_open_bar:
             table = pa.concat_tables([table, self._execution.unfinished])
-        kept = [e for e in keeper.ledger.entries if e.state == "rows"]
+        kept = [e for e in keeper.ledger.within(span).entries if self.series.counts(e)]
         return Outcome(
             series=self.series,
             span=span,
@@ -249,7 +249,8 @@ class Call:
 
     async def _check(self, execution: Execution) -> None:
         """Raise when there is nothing to hand out and somebody is to blame."""
-        found = self._keeper.rows_fetched or self._keeper.batches or len(execution.unfinished)
+        rows = self._keeper.ledger.ranges(lambda e: e.state == "rows")
+        found = bool(rows) or len(execution.unfinished) > 0
         if execution.unknown_symbol is not None:
             key = self.series.key
             raise await self.venue.suggest(execution.unknown_symbol, key.symbol, key.market_type)

@@ -35,8 +35,10 @@ from dsm_core.schema.conform import empty_table
 
 __all__ = ["Execution"]
 
-_PROBE_FROM = 4
+_PROBE_PAGES = 4
+_PROBE_FILES = 13
 _MOST_ROUNDS = 50
+_ABSENT_MEANS_MORE = 3
 _OPEN_BAR = "open bar"
 
 
@@ -47,6 +49,7 @@ class _SourceRun:
     skip: set[str] = field(factory=set)
     listed: frozenset[str] | None = None
     asked_listing: bool = False
+    absent: int = 0
     probed: bool = False
     asked_lifetime: bool = False
     stopped_by: Exception | None = None
@@ -124,8 +127,7 @@ class Execution:
     async def _ask(self, client: DataClientInterface) -> None:
         run = _SourceRun()
         for _ in range(_MOST_ROUNDS):
-            tasks = plan_source(self.series, client, self.remaining, self.need, self.now, frozenset(run.skip))
-            tasks = self._listed_only(tasks, run)
+            tasks = self._next_tasks(client, run)
             if not tasks or run.stopped_by is not None:
                 break
             await self._round(client, tasks, run)
@@ -134,8 +136,8 @@ class Execution:
             await self._unknown_symbol(client, run.unknown_symbol)
 
     async def _round(self, client: DataClientInterface, tasks: Sequence[Task], run: _SourceRun) -> None:
-        if len(tasks) > _PROBE_FROM and client.spec.authoritative and not run.probed:
-            # Years before a listing are empty pages: look at both ends before asking for them all.
+        if not run.probed and len(tasks) > (_PROBE_PAGES if client.spec.authoritative else _PROBE_FILES):
+            # Years before a listing are empty pages or absent files: look at both ends first.
             tasks = (tasks[0], tasks[-1])
         run.probed = True
         run.skip.update(task.name for task in tasks)
@@ -146,11 +148,14 @@ class Execution:
         except BaseExceptionGroup as group_error:
             raise group_error.exceptions[0] from None
 
-    def _listed_only(self, tasks: Sequence[Task], run: _SourceRun) -> tuple[Task, ...]:
-        if run.listed is None:
-            return tuple(tasks)
-        run.skip.update(t.name for t in tasks if t.name not in run.listed)
-        return tuple(t for t in tasks if t.name in run.listed)
+    def _next_tasks(self, client: DataClientInterface, run: _SourceRun) -> tuple[Task, ...]:
+        while True:
+            tasks = plan_source(self.series, client, self.remaining, self.need, self.now, frozenset(run.skip))
+            listed = run.listed
+            absent = {t.name for t in tasks if listed is not None and t.name not in listed}
+            if not absent:
+                return tasks
+            run.skip |= absent
 
     async def _guarded(self, client: DataClientInterface, task: Task, run: _SourceRun) -> None:
         try:
@@ -165,7 +170,7 @@ class Execution:
             if task.url is None:
                 self._fail(client, task, error)
             else:
-                await self._ask_listing(client, run)
+                await self._absent(client, run)
         except SymbolNotFoundError as error:
             run.unknown_symbol = run.stopped_by = error
         except (SourceError, IntegrityError) as error:
@@ -220,9 +225,11 @@ class Execution:
         await self.keeper.note(absence(client, before, "not_listed_yet", self.now), confirmed=sure)
         await self.keeper.note(absence(client, after, "delisted", self.now), confirmed=False)
 
-    async def _ask_listing(self, client: DataClientInterface, run: _SourceRun) -> None:
-        """Look up what exists after a first 404, so that years of absent files are not probed."""
-        if run.asked_listing:
+    async def _absent(self, client: DataClientInterface, run: _SourceRun) -> None:
+        """After a 404: look up what exists, so that years of absent files are not probed."""
+        run.absent += 1
+        is_lone = run.absent < _ABSENT_MEANS_MORE and not self._next_tasks(client, run)
+        if run.asked_listing or is_lone:
             return
         run.asked_listing = True
         span = self.remaining.span
@@ -238,8 +245,15 @@ class Execution:
     async def _unknown_symbol(self, client: DataClientInterface, error: SymbolNotFoundError) -> None:
         """The venue forgot a symbol that the archive or the cache has: it was delisted."""
         if await self.keeper.has_rows() or await self._is_archived():
-            entries = absence(client, self.remaining, "delisted", self.now)
-            await self.keeper.note(entries, confirmed=False)
+            known = self.keeper.ledger.ranges(lambda e: e.state == "rows").span
+            first, last = (known.start, known.end) if known else (self.span.start, self.span.start)
+            for part, reason in (
+                ((self.span.start, first), "not_listed_yet"),
+                ((first, last), "venue_has_none"),
+                ((last, self.span.end), "delisted"),
+            ):
+                ranges = self.remaining & RangeSet.from_pairs([part])
+                await self.keeper.note(absence(client, ranges, reason, self.now), confirmed=False)
         else:
             self.unknown_symbol = error
 

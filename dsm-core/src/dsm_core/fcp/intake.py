@@ -13,12 +13,11 @@ from email.utils import parsedate_to_datetime
 import numpy as np
 import pyarrow as pa
 from attrs import evolve, frozen
-from numpy.typing import NDArray
 
 from dsm_core.fcp.merge import Batch
 from dsm_core.fcp.series import Series
 from dsm_core.model.coverage import LedgerEntry, Origin
-from dsm_core.model.time_range import RangeSet, to_ns
+from dsm_core.model.time_range import RangeSet, TimeRange, to_ns
 from dsm_core.plugins.answer import Answer
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.task import Task
@@ -104,10 +103,13 @@ def _entries(
 ) -> Iterator[LedgerEntry]:
     times = times_of(conformed.table, series.schema)
     if series.grid is None:
-        yield from _rows(client, answer, vouched, conformed.off_grid, now)
+        yield from _rows(client, answer, vouched, now)
         return
     runs = series.grid.runs(times)
-    yield from _rows(client, answer, runs, conformed.off_grid, now)
+    moved = runs & series.grid.runs(conformed.off_grid)
+    yield from _rows(client, answer, runs - moved, now)
+    for entry in _rows(client, answer, moved, now):
+        yield evolve(entry, off_grid=series.grid.count(TimeRange(entry.start, entry.end)))
     if not client.spec.authoritative or answer.cursor is not None:
         return
     span = runs.span
@@ -116,9 +118,7 @@ def _entries(
     yield from absence(client, series.align(vouched) - runs, "venue_has_none", now)
 
 
-def _rows(
-    client: DataClientInterface, answer: Answer, ranges: RangeSet, off_grid: NDArray[np.int64], now: int
-) -> Iterator[LedgerEntry]:
+def _rows(client: DataClientInterface, answer: Answer, ranges: RangeSet, now: int) -> Iterator[LedgerEntry]:
     for r in ranges:
         yield LedgerEntry(
             start=r.start,
@@ -128,5 +128,4 @@ def _rows(
             first_fetched=now,
             last_fetched=now,
             origin=answer.origin or Origin(),
-            off_grid=int(np.searchsorted(off_grid, r.end) - np.searchsorted(off_grid, r.start)),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from attrs import field, frozen
 
 from dsm_core.model.time_range import RangeSet, TimeRange
@@ -27,6 +29,37 @@ class Step:
     task: Task
     fills: RangeSet
     bars: int | None
+
+
+class _Neighbours:
+    """Key for ``groupby``: one number per run of steps of one kind that follow each other at once."""
+
+    def __init__(self) -> None:
+        self._run = 0
+        self._before: Task | None = None
+
+    def __call__(self, step: Step) -> int:
+        task, before = step.task, self._before
+        alike = before is not None and (before.source, before.granularity, before.span.end) == (
+            task.source,
+            task.granularity,
+            task.span.start,
+        )
+        self._run += not alike
+        self._before = task
+        return self._run
+
+
+def _row(steps: list[Step]) -> tuple[str, str, str, str, str, str]:
+    first, last = steps[0].task, steps[-1].task
+    counts = [s.bars for s in steps]
+    bars = "" if None in counts else str(sum(c or 0 for c in counts))
+    requests, weight = sum(s.task.requests for s in steps), sum(s.task.weight for s in steps)
+    why = f"{first.why}: {first.name}" if first.url else first.why
+    if len(steps) > 1:
+        why = f"{len(steps)} x {first.why}"
+    span = TimeRange(first.span.start, last.span.end)
+    return str(span), first.source, bars, str(requests), str(weight), why
 
 
 @frozen(kw_only=True)
@@ -77,11 +110,7 @@ class Plan:
         out = [(str(r), "cache", "", "0", "0", "held") for r in self.cached]
         if self.clock_requests:
             out.append(("", "clock", "", "1", "1", "the range reaches near the present"))
-        for step in self.steps:
-            bars = "" if step.bars is None else str(step.bars)
-            task = step.task
-            why = f"{task.why}: {task.name}" if task.url else task.why
-            out.append((str(task.span), task.source, bars, str(task.requests), str(task.weight), why))
+        out += [_row(list(group)) for _, group in groupby(self.steps, _Neighbours())]
         return out + [(str(r), "-", "", "0", "0", "no source is expected to have it") for r in self.unplanned]
 
     def __str__(self) -> str:

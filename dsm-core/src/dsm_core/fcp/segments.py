@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+from attrs import evolve
 
 from dsm_core.fcp.series import Series
 from dsm_core.model.coverage import Ledger
@@ -21,7 +22,7 @@ def find_segments(
     times = times_of(table, series.schema)
     out = []
     for entry in ledger.entries:
-        if entry.state != "rows" or series.enforced not in (None, entry.source):
+        if not series.counts(entry):
             continue
         inside = need & RangeSet.from_pairs([(entry.start, entry.end)])
         for part, from_cache in ((inside - fetched, True), (inside & fetched, False)):
@@ -39,4 +40,19 @@ def find_segments(
                         from_cache=from_cache,
                     )
                 )
-    return tuple(sorted((s for s in out if s.rows), key=lambda s: s.start_ns))
+    return _joined(sorted((s for s in out if s.rows), key=lambda s: s.start_ns))
+
+
+def _joined(segments: list[Segment]) -> tuple[Segment, ...]:
+    """Neighbours of one origin as one; a ledger cuts where bars were moved to the grid."""
+    out: list[Segment] = []
+    for segment in segments:
+        last = out[-1] if out else segment
+        if (
+            last.end_ns == segment.start_ns
+            and evolve(last, start_ns=segment.start_ns, end_ns=segment.end_ns, rows=segment.rows) == segment
+        ):
+            out[-1] = evolve(last, end_ns=segment.end_ns, rows=last.rows + segment.rows)
+        else:
+            out.append(segment)
+    return tuple(out)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
+from dsm_core.model.coverage import LedgerEntry
 from dsm_core.model.grid import Grid
 from dsm_core.model.series import SeriesKey
 from dsm_core.model.time_range import RangeSet, TimeRange
@@ -46,6 +47,10 @@ class Series:
         if not self.asks:
             return ()
         return tuple(c for name, c in self.clients.items() if self.enforced in (None, name))
+
+    def counts(self, entry: LedgerEntry) -> bool:
+        """Whether an entry tells of rows that belong to the answer."""
+        return entry.state == "rows" and self.enforced in (None, entry.source)
 
     def align(self, ranges: RangeSet) -> RangeSet:
         """Whole slots of ``ranges``; unchanged without a grid."""

@@ -70,6 +70,8 @@ class Session:
         self._registry = registry
         self._lock = threading.RLock()
         self._venues: dict[str, Venue] = {}
+        # Reading every distribution's metadata takes longer than a warm call.
+        self._only_provider: str | None = None
         self._http = Http(_http_settings(settings), bus)
         self._workers = ThreadPoolExecutor(max(2, os.cpu_count() or 2), thread_name_prefix="dsm")
         config = settings.config
@@ -153,8 +155,11 @@ class Session:
         asked = request.provider or self.settings.provider or self.settings.config.defaults.provider
         if asked:
             return str(asked)
+        if self._only_provider is not None:
+            return self._only_provider
         names = self._registry.names()
         if len(names) == 1:
+            self._only_provider = names[0]
             return names[0]
         if not names:
             raise ProviderNotFoundError(

@@ -47,7 +47,8 @@ class LedgerEntry:
     """What is known of ``[start, end)``.
 
     ``first_fetched`` and ``last_fetched`` are UTC nanoseconds by the venue's clock; they differ
-    when the same absence was answered twice. ``reason`` is set for absences.
+    when the same absence was answered twice. ``reason`` is set for absences. ``off_grid`` is 0, or
+    counts every slot of the entry: bars that were moved to the grid are an entry of their own.
     """
 
     start: int
@@ -61,11 +62,13 @@ class LedgerEntry:
     off_grid: int = 0
 
     def cut(self, start: int, end: int) -> LedgerEntry:
-        """The part inside ``[start, end)``; the count of off-grid bars stays with the first part."""
+        """The part inside ``[start, end)``, with its share of the off-grid bars."""
         start, end = max(start, self.start), min(end, self.end)
         if start == self.start and end == self.end:
             return self
-        return evolve(self, start=start, end=end, off_grid=self.off_grid if start == self.start else 0)
+        # Bars moved to the grid stand in entries of their own, so the share is a number of slots.
+        share = round(self.off_grid * (end - start) / (self.end - self.start)) if self.off_grid else 0
+        return evolve(self, start=start, end=end, off_grid=share)
 
     def is_due(self, now: int) -> bool:
         """Whether a provisional absence may be asked again: after 5 minutes, then hourly."""
@@ -81,7 +84,8 @@ class LedgerEntry:
 
     @property
     def _facts(self) -> tuple[object, ...]:
-        return self.state, self.source, self.first_fetched, self.last_fetched, self.reason, self.origin
+        told = (self.state, self.source, self.first_fetched, self.last_fetched, self.reason, self.origin)
+        return *told, self.off_grid > 0
 
 
 @frozen

@@ -1,0 +1,36 @@
+"""What is said beside the data: lines on stderr, in colour where a person may see it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+__all__ = ["colour_choice", "is_live", "say", "say_note"]
+
+_COLOURS = {"error": "red", "warning": "yellow", "hint": "cyan"}
+
+
+def colour_choice() -> bool | None:
+    """False where ``NO_COLOR`` asks for none; None leaves it to whether the stream is a terminal."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def say(kind: str, text: str) -> None:
+    """Write ``kind: text`` to stderr; each further line of ``text`` is one more such line."""
+    label = click.style(f"{kind}:", fg=_COLOURS.get(kind), bold=kind == "error")
+    for line in text.splitlines() or [""]:
+        click.echo(f"{label} {line}", err=True, color=colour_choice())
+
+
+def say_note(text: str) -> None:
+    """Write a line of no urgency to stderr."""
+    click.echo(text, err=True, color=colour_choice())
+
+
+def is_live(stream: Any = None) -> bool:
+    """Whether a stream (stderr by default) is a terminal that can rewrite its line."""
+    stream = sys.stderr if stream is None else stream
+    return bool(stream.isatty()) and os.environ.get("TERM") != "dumb"
