@@ -5,13 +5,25 @@ from __future__ import annotations
 from typing import Final
 from xml.etree import ElementTree
 
+from attrs import frozen
+
 from dsm_core.errors import ProtocolChangedError
 from dsm_core.plugins import ClientContext
 
-__all__ = ["list_keys", "parse_listing"]
+__all__ = ["Page", "list_folders", "list_keys", "list_page", "parse_listing"]
 
 _NS: Final = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 _PAGE_BYTES: Final = 8 * 1024 * 1024
+
+
+@frozen(kw_only=True)
+class Page:
+    """One answer: keys, folders, and where the next one starts."""
+
+    keys: list[str]
+    folders: list[str]
+    truncated: bool
+    next_marker: str
 
 
 async def list_keys(context: ClientContext, prefix: str, *, after: str, until: str) -> list[str]:
@@ -25,20 +37,47 @@ async def list_keys(context: ClientContext, prefix: str, *, after: str, until: s
     keys: list[str] = []
     marker = after
     while True:
-        reply = await context.http.get_text(
-            "{listing}", {"prefix": prefix, "marker": marker}, max_bytes=_PAGE_BYTES
-        )
-        page, truncated = parse_listing(reply.text, reply.url)
-        keys += [key for key in page if key <= until]
-        if not truncated or not page or page[-1] > until:
+        page = await _ask(context, prefix, marker=marker)
+        keys += [key for key in page.keys if key <= until]
+        if not page.truncated or not page.keys or page.keys[-1] > until:
             return keys
-        if page[-1] <= marker:
-            raise ProtocolChangedError("The listing does not advance.", url=reply.url)
-        marker = page[-1]
+        marker = _advanced(marker, page.keys[-1])
 
 
-def parse_listing(text: str, url: str) -> tuple[list[str], bool]:
-    """Keys of one page, and whether more follow.
+async def list_folders(context: ClientContext, prefix: str) -> list[str]:
+    """Names of the folders right below ``prefix``."""
+    names: list[str] = []
+    marker = ""
+    while True:
+        page = await _ask(context, prefix, marker=marker, delimiter="/")
+        names += [folder.removeprefix(prefix).rstrip("/") for folder in page.folders]
+        if not page.truncated or not page.next_marker:
+            return names
+        marker = _advanced(marker, page.next_marker)
+
+
+async def list_page(context: ClientContext, prefix: str, *, most: int) -> list[str]:
+    """The first ``most`` keys below ``prefix``."""
+    return (await _ask(context, prefix, **{"max-keys": most})).keys
+
+
+async def _ask(context: ClientContext, prefix: str, **params: str | int) -> Page:
+    reply = await context.http.get_text(
+        "{listing}", {"prefix": prefix, **{k: v for k, v in params.items() if v != ""}}, max_bytes=_PAGE_BYTES
+    )
+    return parse_listing(reply.text, reply.url)
+
+
+def _advanced(before: str, now: str) -> str:
+    if now <= before:
+        raise ProtocolChangedError(
+            "The listing does not advance.", hint="Look for a new release of dsm-binance."
+        )
+    return now
+
+
+def parse_listing(text: str, url: str) -> Page:
+    """One page of a listing.
 
     Raises
     ------
@@ -53,5 +92,9 @@ def parse_listing(text: str, url: str) -> tuple[list[str], bool]:
         raise ProtocolChangedError(f"The listing cannot be read: {error}.", url=url) from error
     if root.tag != f"{_NS}ListBucketResult":
         raise ProtocolChangedError(f"The listing is {root.tag!r}.", url=url)
-    keys = [node.text or "" for node in root.iter(f"{_NS}Key")]
-    return keys, root.findtext(f"{_NS}IsTruncated") == "true"
+    return Page(
+        keys=[node.text or "" for node in root.iter(f"{_NS}Key")],
+        folders=[node.findtext(f"{_NS}Prefix") or "" for node in root.iter(f"{_NS}CommonPrefixes")],
+        truncated=root.findtext(f"{_NS}IsTruncated") == "true",
+        next_marker=root.findtext(f"{_NS}NextMarker") or "",
+    )

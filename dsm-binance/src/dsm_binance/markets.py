@@ -15,7 +15,7 @@ from attrs import frozen
 from dsm_core.model import EpochGrid, Grid, Interval, MarketType, grid_for
 from dsm_core.net import Limit
 
-__all__ = ["COIN_M", "LIMITS", "MARKETS", "SPOT", "USDS_M", "Market", "kline_grid"]
+__all__ = ["COIN_M", "FUNDING_POOL", "LIMITS", "MARKETS", "SPOT", "USDS_M", "Market", "kline_grid"]
 
 _FUTURES_INTERVALS: Final = tuple(
     Interval(text)
@@ -25,10 +25,13 @@ _FUTURES_INTERVALS: Final = tuple(
 _ARCHIVE_CODES: Final = {Interval("1M"): "1mo"}
 _DAY_NS: Final = 86_400 * 10**9
 
+FUNDING_POOL: Final = "funding"
 LIMITS: Final = (
     Limit("spot", capacity=6000, window_s=60.0, header="x-mbx-used-weight-1m"),
     # One pool for USDS-M and COIN-M since 2026-06-30.
     Limit("futures", capacity=2400, window_s=60.0, header="x-mbx-used-weight-1m"),
+    # fundingRate and fundingInfo share 500 requests in 5 minutes.
+    Limit(FUNDING_POOL, capacity=500, window_s=300.0),
 )
 
 

@@ -6,6 +6,7 @@ from dsm_binance.config import BinanceConfig
 from dsm_binance.markets import LIMITS
 from dsm_binance.rest import CoinMKlinesRest, SpotKlinesRest, UsdsMKlinesRest, fetch_server_time
 from dsm_binance.symbols import fetch_symbols
+from dsm_binance.universe import fetch_universe
 from dsm_binance.vision import CoinMKlinesVision, SpotKlinesVision, UsdsMKlinesVision
 from dsm_core.plugins import Provider, hookimpl
 
@@ -29,5 +30,6 @@ def dsm_provider() -> Provider:
         sources=("vision", "rest"),
         limits=LIMITS,
         symbols=fetch_symbols,
+        universe=fetch_universe,
         server_time=fetch_server_time,
     )

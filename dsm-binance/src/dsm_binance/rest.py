@@ -20,7 +20,7 @@ from dsm_core.model import NS_PER_MS, MarketType, Origin, TimeRange, to_ns
 from dsm_core.net import JsonReply
 from dsm_core.plugins import Answer, ClientContext, ClientSpec, PagedClient, PageRequest
 
-__all__ = ["CoinMKlinesRest", "SpotKlinesRest", "UsdsMKlinesRest", "fetch_server_time"]
+__all__ = ["CoinMKlinesRest", "SpotKlinesRest", "UsdsMKlinesRest", "fetch_server_time", "translated"]
 
 COLUMNS: Final = (
     "open_time:ms open high low close volume close_time:ms quote_asset_volume count "
@@ -89,10 +89,11 @@ class _KlinesRest(PagedClient):
                 pool=self.market.pool,
             )
         except RestAPIError as error:
-            raise _translated(error, self.symbol, self.market) from error
+            raise translated(error, self.symbol, self.market) from error
 
 
-def _translated(error: RestAPIError, symbol: str, market: Market) -> Exception:
+def translated(error: RestAPIError, symbol: str, market: Market) -> Exception:
+    """What a refusal of the venue means, as an error of the tree."""
     code = error.details.get("code")
     if code == _INVALID_SYMBOL:
         return SymbolNotFoundError(

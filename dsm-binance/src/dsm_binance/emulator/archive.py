@@ -6,8 +6,6 @@ bytes.
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,32 +15,19 @@ from threading import RLock
 from typing import Final
 
 from dsm_binance.emulator.clock import Clock, to_ms
-from dsm_binance.emulator.instruments import Market
+from dsm_binance.emulator.funding_book import in_archive
+from dsm_binance.emulator.funding_rows import Settlement, funding_csv
 from dsm_binance.emulator.intervals import DAY_MS, SECOND_MS
 from dsm_binance.emulator.paths import ArchivePath
-from dsm_binance.emulator.recorded import Row, read_rows
+from dsm_binance.emulator.recorded import Row
 from dsm_binance.emulator.rows import Book, bars_csv, rows_csv
 from dsm_binance.emulator.series import Series
 from dsm_binance.emulator.store import Store
+from dsm_binance.emulator.zip_text import edited_zip, micros_from, zip_bytes
 
 __all__ = ["CHECKSUM", "Archive", "StoredObject", "archive_key"]
 
 CHECKSUM: Final = ".CHECKSUM"
-HEADER: Final = (
-    "open_time,open,high,low,close,volume,close_time,quote_volume,count,"
-    "taker_buy_volume,taker_buy_quote_volume,ignore"
-)
-_COLUMNS: Final = tuple(HEADER.split(","))
-# Spot files went to microseconds on this day; futures files never did.
-_MICROS_FROM_MS: Final = to_ms(datetime(2025, 1, 1, tzinfo=UTC))
-# The first files with a header row, seen per market; spot files never had one.
-_HEADER_FROM_MS: Final[dict[Market, int]] = {
-    "um": to_ms(datetime(2022, 5, 1, tzinfo=UTC)),
-    "cm": to_ms(datetime(2021, 1, 1, tzinfo=UTC)),
-}
-# A zip entry's own time would make two builds differ; the format knows none before 1980.
-_ENTRY_TIME: Final = (1980, 1, 1, 0, 0, 0)
-_UNIX: Final = 3
 
 
 @dataclass(frozen=True)
@@ -117,6 +102,11 @@ class Archive:
             return False
         if self.book.recordings.file(key.path) is not None:
             return True
+        if key.is_funding:
+            return in_archive(key.market, key.start_ms) and bool(self._settlements(series, key))
+        return self._has_bars(series, key)
+
+    def _has_bars(self, series: Series, key: ArchivePath) -> bool:
         if not series.listing.generated and not self.book.recordings.holds(key):
             return False
         start, end = key.interval.ceil(key.start_ms), key.interval.ceil(key.end_ms)
@@ -150,21 +140,20 @@ class Archive:
         path
             The zip, from ``data/`` on.
         changed
-            New cells by open time and column name, as text.
+            New cells by the time that a row begins with and the column's name, as text.
         withdrawn
-            Open times of bars that are no longer there.
+            Times that begin rows which are no longer there.
 
         Raises
         ------
         ValueError
-            There is no such file, bar or column.
+            There is no such file, row or column.
         """
         key = ArchivePath.parse(archive_key(path))
         if key is None or not self.exists(key):
             msg = f"no archive file {path!r} to republish; give a path that is served now"
             raise ValueError(msg)
-        rows = _edit(read_rows(self._zip(key).body), changed, {to_ms(at) for at in withdrawn})
-        body = _zip_bytes(key, rows_csv(rows, _micros_from(key)))
+        body = edited_zip(key, self._zip(key).body, changed, {to_ms(at) for at in withdrawn})
         with self._lock:
             self._republished[key.path] = StoredObject(body, self._clock.now_ms())
 
@@ -172,7 +161,7 @@ class Archive:
         ready = self.built(key)
         if ready is not None:
             return ready
-        body = self._built.get_or_build(key.path, lambda: _zip_bytes(key, self._csv(key)))
+        body = self._built.get_or_build(key.path, lambda: zip_bytes(key, self._csv(key)))
         return StoredObject(body, self.modified_ms(key))
 
     def _sidecar(self, key: ArchivePath, stored: StoredObject) -> StoredObject:
@@ -185,53 +174,30 @@ class Archive:
     def _csv(self, key: ArchivePath) -> bytes:
         series = self.book.series(key.market, key.symbol)
         assert series is not None
+        if key.is_funding:
+            return funding_csv(self._settlements(series, key))
         if key.path in self._lacking or self.book.is_recorded(series, key.interval, key.start_ms, key.end_ms):
-            return rows_csv(self._rows(series, key), _micros_from(key))
+            return rows_csv(self._rows(series, key), micros_from(key))
         decimals, parts = series.listing.decimals, []
         # A month of second bars at once would take gigabytes.
         step = DAY_MS if key.interval.step_ms == SECOND_MS else key.end_ms - key.start_ms
         for at in range(key.start_ms, key.end_ms, step):
             bars = series.bars(key.interval, at, min(at + step, key.end_ms), self.modified_ms(key))
-            parts.append(bars_csv(bars, decimals, _micros_from(key)))
+            parts.append(bars_csv(bars, decimals, micros_from(key)))
         return b"".join(parts)
 
     def _rows(self, series: Series, key: ArchivePath) -> list[Row]:
-        lacking = {_day_ms(day) for day in self._lacking.get(key.path, ())}
+        lacking = self._lacking_days(key)
         rows = self.book.rows(series, key.interval, key.start_ms, key.end_ms, self.modified_ms(key))
         return [row for row in rows if int(row[0]) // DAY_MS * DAY_MS not in lacking]
 
+    def _settlements(self, series: Series, key: ArchivePath) -> list[Settlement]:
+        lacking = self._lacking_days(key)
+        rows = self.book.funding.month(series.listing, key.start_ms)
+        return [row for row in rows if row.time_ms // DAY_MS * DAY_MS not in lacking]
 
-def _edit(
-    rows: list[Row], changed: Mapping[datetime, Mapping[str, str]] | None, withdrawn: set[int]
-) -> list[Row]:
-    """Change and withdraw rows; when told neither, let the first bar have one trade more."""
-    by_open = {int(row[0]): row for row in rows}
-    cells = {to_ms(at): edits for at, edits in (changed or {}).items()}
-    if not cells and not withdrawn:
-        cells = {int(rows[0][0]): {"count": str(int(rows[0][8]) + 1)}}
-    unknown = (cells.keys() | withdrawn) - by_open.keys()
-    if unknown:
-        msg = f"no bar opens at {min(unknown)} ms in the file; give open times of its rows"
-        raise ValueError(msg)
-    for open_ms, edits in cells.items():
-        for column, text in edits.items():
-            by_open[open_ms][_COLUMNS.index(column)] = text
-    return [row for row in rows if int(row[0]) not in withdrawn]
-
-
-def _zip_bytes(key: ArchivePath, csv: bytes) -> bytes:
-    if key.market != "spot" and key.start_ms >= _HEADER_FROM_MS[key.market]:
-        csv = f"{HEADER}\n".encode() + csv
-    entry = zipfile.ZipInfo(f"{key.name}.csv", _ENTRY_TIME)
-    entry.compress_type, entry.create_system = zipfile.ZIP_DEFLATED, _UNIX
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w") as archive:
-        archive.writestr(entry, csv, compresslevel=1)
-    return target.getvalue()
-
-
-def _micros_from(key: ArchivePath) -> int | None:
-    return _MICROS_FROM_MS if key.market == "spot" else None
+    def _lacking_days(self, key: ArchivePath) -> set[int]:
+        return {_day_ms(day) for day in self._lacking.get(key.path, ())}
 
 
 def _day_ms(day: str) -> int:

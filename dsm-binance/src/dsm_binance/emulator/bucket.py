@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from dsm_binance.emulator.archive import CHECKSUM, Archive
 from dsm_binance.emulator.clock import Clock, from_ms
+from dsm_binance.emulator.instruments import Market
 from dsm_binance.emulator.intervals import ARCHIVE_NAMES, DAY_MS, INTERVALS
-from dsm_binance.emulator.paths import FOLDERS, ArchivePath, Frequency, has_folder
+from dsm_binance.emulator.paths import FOLDERS, FUNDING, ArchivePath, Frequency, has_folder
 
 __all__ = ["Bucket"]
 
 _FREQUENCIES: Final[tuple[Frequency, ...]] = ("daily", "monthly")
+_TYPES: Final = (FUNDING, "klines")
 _MONTH: Final = INTERVALS["1M"]
 # S3 orders keys by their UTF-8 bytes; "12h/" comes before "1d/".
 _INTERVAL_NAMES: Final = sorted(ARCHIVE_NAMES, key=lambda name: f"{name}/")
+
+
+@dataclass(frozen=True)
+class _Branch:
+    """One type of data of a market, by the day or month; `base` is its folder."""
+
+    market: Market
+    frequency: Frequency
+    base: str
+
+    @property
+    def is_klines(self) -> bool:
+        return self.base.endswith("/klines/")
+
+    def folder(self, symbol: str, interval_name: str) -> str:
+        """Give the folder that holds a series' files."""
+        return f"{self.base}{symbol}/{interval_name}/" if self.is_klines else f"{self.base}{symbol}/"
 
 
 class Bucket:
@@ -28,39 +48,39 @@ class Bucket:
         """Give keys that start with `prefix` and come after `marker`, ascending."""
         for folder, market in FOLDERS.items():
             for frequency in _FREQUENCIES:
-                base = f"data/{folder}/{frequency}/klines/"
-                if _is_off(base, prefix, marker):
-                    continue
-                symbols = [listing.symbol for listing in self._archive.book.listings(market)]
-                for symbol in sorted(symbols, key=lambda name: f"{name}/".encode()):
-                    yield from self._walk_symbol(f"{base}{symbol}/", prefix, marker)
+                for its_type in _TYPES:
+                    base = f"data/{folder}/{frequency}/{its_type}/"
+                    if not _is_off(base, prefix, marker):
+                        yield from self._walk_type(_Branch(market, frequency, base), prefix, marker)
 
-    def _walk_symbol(self, base: str, prefix: str, marker: str) -> Iterator[tuple[str, ArchivePath]]:
-        if _is_off(base, prefix, marker):
-            return
-        for interval_name in _INTERVAL_NAMES:
-            folder = f"{base}{interval_name}/"
-            if not _is_off(folder, prefix, marker):
-                yield from self._walk_folder(folder, prefix, marker)
+    def _walk_type(self, branch: _Branch, prefix: str, marker: str) -> Iterator[tuple[str, ArchivePath]]:
+        symbols = [listing.symbol for listing in self._archive.book.listings(branch.market)]
+        for symbol in sorted(symbols, key=lambda name: f"{name}/".encode()):
+            for interval_name in _INTERVAL_NAMES if branch.is_klines else (FUNDING,):
+                folder = branch.folder(symbol, interval_name)
+                if not _is_off(folder, prefix, marker):
+                    keys = self._files(branch, symbol, interval_name)
+                    yield from self._walk_folder(keys, prefix, marker)
 
-    def _walk_folder(self, folder: str, prefix: str, marker: str) -> Iterator[tuple[str, ArchivePath]]:
-        for key in self._files(folder):
+    def _walk_folder(
+        self, keys: Iterable[ArchivePath], prefix: str, marker: str
+    ) -> Iterator[tuple[str, ArchivePath]]:
+        for key in keys:
             for path in (key.path, key.path + CHECKSUM):
                 if path.startswith(prefix) and path > marker and self._archive.exists(key):
                     yield path, key
 
-    def _files(self, folder: str) -> Iterator[ArchivePath]:
+    def _files(self, branch: _Branch, symbol: str, interval_name: str) -> Iterator[ArchivePath]:
         """Every file that a folder could hold by now."""
-        *_, frequency, _, symbol, interval_name, _ = folder.split("/")
-        market = next(market for name, market in FOLDERS.items() if folder.startswith(f"data/{name}/"))
-        series = self._archive.book.series(market, symbol)
-        daily = frequency == "daily"
-        if series is None or not has_folder(market, "daily" if daily else "monthly", interval_name):
+        series = self._archive.book.series(branch.market, symbol)
+        if series is None or not has_folder(branch.market, branch.frequency, interval_name):
             return
-        first = ARCHIVE_NAMES[interval_name].floor(series.listing.listed_ms)
+        first = series.listing.listed_ms
+        if branch.is_klines:
+            first = ARCHIVE_NAMES[interval_name].floor(first)
         last = min(series.listing.delisted_ms, self._clock.now_ms())
-        for date in _days(first, last) if daily else _months(first, last):
-            key = ArchivePath.of(market, symbol, interval_name, date)
+        for date in _days(first, last) if branch.frequency == "daily" else _months(first, last):
+            key = ArchivePath.of(branch.market, symbol, interval_name, date)
             if key is not None:
                 yield key
 

@@ -30,7 +30,7 @@ FAULT_KINDS: Final = (
 """Every kind of fault."""
 
 # A fault that spoils one sort of answer waits for a request of that sort.
-_API: Final[tuple[Kind, ...]] = ("klines", "exchangeInfo", "time", "ping")
+_API: Final[tuple[Kind, ...]] = ("klines", "fundingRate", "fundingInfo", "exchangeInfo", "time", "ping")
 _ONLY: Final[dict[str, tuple[Kind, ...]]] = {
     "bad-checksum": ("checksum",),
     "no-checksum": ("checksum",),

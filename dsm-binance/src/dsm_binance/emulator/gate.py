@@ -18,17 +18,19 @@ from dsm_binance.emulator.delivery import send, spoil
 from dsm_binance.emulator.faults import Fault, FaultBox
 from dsm_binance.emulator.instruments import Market
 from dsm_binance.emulator.journal import Journal, Kind, RequestRecord
-from dsm_binance.emulator.limits import Verdict, WeightPool
+from dsm_binance.emulator.limits import Limits, Verdict
 from dsm_binance.emulator.listing import answer_listing
 from dsm_binance.emulator.paths import FOLDERS
 from dsm_binance.emulator.replies import Reply, api_error, no_such_key
-from dsm_binance.emulator.rest import ROOTS, Rest, weight_of
+from dsm_binance.emulator.rest import FUNDING_KINDS, ROOTS, Rest, weight_of
 from dsm_binance.emulator.vision import answer_object
 
 __all__ = ["Gate", "Rooms"]
 
 _API_KINDS: Final[dict[str, Kind]] = {
     "klines": "klines",
+    "fundingrate": "fundingRate",
+    "fundinginfo": "fundingInfo",
     "exchangeinfo": "exchangeInfo",
     "time": "time",
     "ping": "ping",
@@ -43,7 +45,7 @@ class Rooms:
     clock: Clock
     archive: Archive | None
     rest: Rest | None
-    pools: Mapping[Market, WeightPool]
+    limits: Limits
     faults: FaultBox
     journal: Journal
 
@@ -87,7 +89,7 @@ class Gate:
         weight, verdict = self._weigh(call, request.query)
         fault: Fault | None = None
         if verdict is not None and verdict.status != 200:
-            reply = self._limit_reply(call, verdict)
+            reply = self._limit_reply(verdict)
         else:
             fault = self._rooms.faults.draw(f"{request.method} {_line(request)}", call.kind)
             reply = await self._answer(call, request)
@@ -102,7 +104,7 @@ class Gate:
         if not call.is_api or call.market is None:
             return 0, None
         weight = weight_of(call.market, call.kind, query)
-        return weight, self._rooms.pools[call.market].charge(weight)
+        return weight, self._rooms.limits.charge(call.market, weight, call.kind in FUNDING_KINDS)
 
     async def _answer(self, call: _Call, request: web.BaseRequest) -> Reply:
         rooms = self._rooms
@@ -117,13 +119,11 @@ class Gate:
             return await asyncio.to_thread(answer_listing, rooms.archive, self._bucket, request.query)
         return await asyncio.to_thread(answer_object, rooms.archive, call.key, request.headers)
 
-    def _limit_reply(self, call: _Call, verdict: Verdict) -> Reply:
-        assert call.market is not None
+    def _limit_reply(self, verdict: Verdict) -> Reply:
         headers = {"Retry-After": str(verdict.retry_after_s)}
         if verdict.status == 429:
-            limit = self._rooms.pools[call.market].limit
             msg = (
-                f"Too many requests; current limit of IP(127.0.0.1) is {limit} requests per minute. "
+                f"Too many requests; current limit of IP(127.0.0.1) is {verdict.rule}. "
                 "Please use the websocket for live updates to avoid polling the API."
             )
             return api_error(-1003, msg, 429, headers)
@@ -154,7 +154,9 @@ def _tell(path: str, query: Mapping[str, str], prefixes: Mapping[str, str]) -> _
     for market, root in ROOTS.items():
         if endpoint == market:
             name = f"/{rest}".removeprefix(root).lower() if f"/{rest}".startswith(root) else ""
-            return _Call(_API_KINDS.get(name, "other"), market, rest, is_api=True)
+            asked = _API_KINDS.get(name, "other")
+            known = market != "spot" or asked not in FUNDING_KINDS
+            return _Call(asked if known else "other", market, rest, is_api=True)
     kind: Kind = "checksum" if rest.endswith(CHECKSUM) else "zip" if rest.endswith(".zip") else "other"
     return _Call(kind, _market_of(rest), rest, is_archive=endpoint == "vision")
 

@@ -82,6 +82,10 @@ class Generator:
             taker_quote=self._worth(taker, mean),
         )
 
+    def prices(self, moments_ms: IntArray) -> IntArray:
+        """Give the prices in ticks at which the minutes of some ascending instants open; at least one."""
+        return self._prices(moments_ms // MINUTE_MS)
+
     def seconds(self, minutes: Bars) -> Bars:
         """Give the sixty second bars of each minute bar; they add up to it exactly."""
         if not len(minutes):
@@ -128,7 +132,7 @@ class Generator:
         return np.where(quiet, 0, volume), count
 
     def _prices(self, marks: IntArray) -> IntArray:
-        """Prices in ticks at consecutive minutes."""
+        """Prices in ticks at ascending minutes."""
         moved = np.zeros(len(marks), dtype=np.int64)
         for period, push, key in self._lattices:
             cell = marks // period

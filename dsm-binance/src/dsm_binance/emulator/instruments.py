@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from dsm_binance.emulator.clock import to_ms
 from dsm_binance.emulator.intervals import MINUTE_MS
+from dsm_binance.emulator.schedule import FundingChange, Schedule
 
 __all__ = ["DEFAULT_LISTINGS", "FAR_FUTURE_MS", "MARKETS", "Decimals", "Listing", "Market", "Outage"]
 
@@ -64,12 +65,19 @@ class Listing:
         What futures markets say of a contract; trading ends with its delivery, and a ``cm`` contract is worth
         `contract_size` USD.
     generated
-        Whether bars are invented where nothing is recorded.
+        Whether bars and funding rates are invented where nothing is recorded.
+    funding
+        The hours between two settlements of a perpetual contract, each with when that came into force (aware;
+        ``None`` is ever): ``((None, 8), (datetime(2026, 7, 9, tzinfo=UTC), 1))``.
+    special_funding
+        When an extra rate was settled, aware and cut to the minute; it may share its time with a regular one.
+    funding_listed
+        Whether ``fundingInfo`` tells of the symbol although it settles every 8 hours.
 
     Raises
     ------
     ValueError
-        The market is unknown, or the decimals are more than the venue writes.
+        The market is unknown, the decimals are more than the venue writes, or no contract settles like that.
     """
 
     symbol: str
@@ -85,6 +93,9 @@ class Listing:
     delivery_at: datetime | None = None
     contract_size: int = 100
     generated: bool = True
+    funding: tuple[FundingChange, ...] = ((None, 8),)
+    special_funding: tuple[datetime, ...] = ()
+    funding_listed: bool = False
 
     def __post_init__(self) -> None:
         if self.market not in MARKETS:
@@ -98,6 +109,11 @@ class Listing:
         if not 1 <= self.base_ticks <= _LARGEST_TICKS:
             msg = f"{self.symbol}: a price of {self.base_ticks} ticks is out of range; change price_decimals"
             raise ValueError(msg)
+        try:
+            Schedule(self.funding)
+        except ValueError as error:
+            msg = f"{self.symbol}: {error}"
+            raise ValueError(msg) from error
 
     @cached_property
     def listed_ms(self) -> int:
@@ -109,6 +125,17 @@ class Listing:
         """The first instant without trading."""
         ends = self.delisted_at or self.delivery_at
         return _minute_ms(ends) if ends is not None else FAR_FUTURE_MS
+
+    @cached_property
+    def is_perpetual(self) -> bool:
+        """Whether it is a futures contract without a delivery, so one with funding."""
+        dated = self.delivery_at is not None or self.symbol.rpartition("_")[2].isdigit()
+        return self.market != "spot" and not dated and self.contract_type.endswith("PERPETUAL")
+
+    @cached_property
+    def funding_schedule(self) -> Schedule:
+        """When funding is settled, listed or not."""
+        return Schedule(self.funding)
 
     @cached_property
     def pair(self) -> str:

@@ -9,7 +9,18 @@ from typing import Literal
 
 __all__ = ["Journal", "Kind", "RequestRecord"]
 
-Kind = Literal["klines", "zip", "checksum", "listing", "exchangeInfo", "time", "ping", "other"]
+Kind = Literal[
+    "klines",
+    "fundingRate",
+    "fundingInfo",
+    "zip",
+    "checksum",
+    "listing",
+    "exchangeInfo",
+    "time",
+    "ping",
+    "other",
+]
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,22 @@ from dsm_binance.emulator.clock import to_ms
 from dsm_binance.emulator.instruments import Market
 from dsm_binance.emulator.intervals import ARCHIVE_NAMES, DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS, Interval
 
-__all__ = ["FOLDERS", "ArchivePath", "Frequency", "has_folder"]
+__all__ = ["FOLDERS", "FUNDING", "ArchivePath", "Frequency", "has_folder"]
 
 Frequency = Literal["daily", "monthly"]
 
 FOLDERS: Final[dict[str, Market]] = {"futures/cm": "cm", "futures/um": "um", "spot": "spot"}
 """The folder of each market below ``data/``, in the order of a listing."""
 
+FUNDING: Final = "fundingRate"
+"""What stands in funding paths in place of an interval."""
+
 _PATH: Final = re.compile(
-    r"data/(?P<folder>spot|futures/um|futures/cm)/(?P<frequency>daily|monthly)/klines/"
-    r"(?P<symbol>[^/]+)/(?P<interval>[^/]+)/(?P=symbol)-(?P=interval)-(?P<date>[0-9-]+)\.zip"
+    r"data/(?P<folder>spot|futures/um|futures/cm)/(?:daily|monthly)/(?:klines|fundingRate)/"
+    r"(?P<symbol>[^/]+)/(?:[^/]+/)?(?P=symbol)-(?P<interval>[0-9a-zA-Z]+)-(?P<date>[0-9-]+)\.zip"
 )
+# What lies between two settlements unless a contract says otherwise; how a funding file's rows are guessed.
+_USUAL_FUNDING: Final = INTERVALS["8h"]
 _MONTH: Final = INTERVALS["1M"]
 # The hour at which new files were seen to appear.
 _PUBLISHED_AT_MS: Final = 8 * HOUR_MS + 40 * MINUTE_MS
@@ -30,7 +35,10 @@ _PUBLISHED_AT_MS: Final = 8 * HOUR_MS + 40 * MINUTE_MS
 
 @dataclass(frozen=True)
 class ArchivePath:
-    """What one zip of the archive holds: the bars of a series that open in ``[start_ms, end_ms)``."""
+    """What one zip of the archive holds: what a series has in ``[start_ms, end_ms)``.
+
+    That is bars by their open time, or funding rates; the latter have `FUNDING` for `interval_name`.
+    """
 
     market: Market
     frequency: Frequency
@@ -48,18 +56,23 @@ class ArchivePath:
         if match is None:
             return None
         key = cls.of(FOLDERS[match["folder"]], match["symbol"], match["interval"], match["date"])
-        return key if key is not None and key.frequency == match["frequency"] else None
+        return key if key is not None and key.path == path else None
 
     @classmethod
     def of(cls, market: str, symbol: str, interval_name: str, date: str) -> ArchivePath | None:
-        """Give the path of a symbol, an interval by its archive name, and a day or month."""
+        """Give the path of a symbol, an interval by its archive name (or `FUNDING`), and a day or month."""
         folder = next((its_market for its_market in FOLDERS.values() if its_market == market), None)
         start_ms = _date_ms(date)
         if folder is None or start_ms is None or not has_folder(folder, _frequency(date), interval_name):
             return None
-        interval = ARCHIVE_NAMES[interval_name]
+        interval = ARCHIVE_NAMES.get(interval_name, _USUAL_FUNDING)
         end_ms = start_ms + DAY_MS if len(date) == 10 else _MONTH.after(start_ms)
         return cls(folder, _frequency(date), symbol, interval, interval_name, date, start_ms, end_ms)
+
+    @property
+    def is_funding(self) -> bool:
+        """Whether it holds funding rates."""
+        return self.interval_name == FUNDING
 
     @cached_property
     def name(self) -> str:
@@ -70,7 +83,10 @@ class ArchivePath:
     def path(self) -> str:
         """The path below the archive's root."""
         folder = next(folder for folder, market in FOLDERS.items() if market == self.market)
-        return f"data/{folder}/{self.frequency}/klines/{self.symbol}/{self.interval_name}/{self.name}.zip"
+        within = (
+            f"{FUNDING}/{self.symbol}" if self.is_funding else f"klines/{self.symbol}/{self.interval_name}"
+        )
+        return f"data/{folder}/{self.frequency}/{within}/{self.name}.zip"
 
     def published_ms(self, slow_lag_months: int) -> int:
         """Give when the file appears: the next day, or the first Monday of the month after.
@@ -85,7 +101,12 @@ class ArchivePath:
 
 
 def has_folder(market: Market, frequency: Frequency, interval_name: str) -> bool:
-    """Tell whether the archive has an interval's folder: 1s on spot alone, multi-day bars by the month."""
+    """Tell whether the archive has an interval's folder, or that of `FUNDING`.
+
+    There are 1s bars on spot alone, multi-day bars by the month, and futures' funding rates by the month.
+    """
+    if interval_name == FUNDING:
+        return market != "spot" and frequency == "monthly"
     interval = ARCHIVE_NAMES.get(interval_name)
     if interval is None or (interval_name == "1s" and market != "spot"):
         return False

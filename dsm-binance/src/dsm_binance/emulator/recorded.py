@@ -1,7 +1,8 @@
 """Recorded archive files: served byte for byte, and read so that REST tells the same rows.
 
-A folder is laid out as ``{market}/klines/{symbol}/{interval}/{symbol}-{interval}-{date}.zip``, with the
-``.CHECKSUM`` files beside them; the form of the date tells daily from monthly.
+A folder is laid out as ``{market}/klines/{symbol}/{interval}/{symbol}-{interval}-{date}.zip`` and
+``{market}/fundingRate/{symbol}/{symbol}-fundingRate-{month}.zip``, with the ``.CHECKSUM`` files beside them;
+the form of the date tells daily from monthly.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ Row = list[str]
 
 _PATH: Final = re.compile(
     r"(?:^|/)(spot|um|cm)/(?:daily/|monthly/)?klines/([^/]+)/([^/]+)/\2-\3-([0-9-]+)\.zip$"
+)
+_FUNDING_PATH: Final = re.compile(
+    r"(?:^|/)(um|cm)/(?:monthly/)?fundingRate/([^/]+)/\2-(fundingRate)-([0-9-]+)\.zip$"
 )
 # Thirteen digits are milliseconds until 2286; sixteen are microseconds.
 _MICROSECONDS: Final = 10**14
@@ -92,6 +96,7 @@ class Recordings:
     def __init__(self, folders: Iterable[Path]) -> None:
         self._by_path: dict[str, Recording] = {}
         self._by_series: dict[tuple[Market, str, str], list[Recording]] = {}
+        self._funding: dict[tuple[Market, str, int], Recording] = {}
         for folder in folders:
             self._read(Path(folder))
         for found in self._by_series.values():
@@ -100,6 +105,10 @@ class Recordings:
     def file(self, path: str) -> Recording | None:
         """Give the recording of an archive path."""
         return self._by_path.get(path)
+
+    def funding(self, market: Market, symbol: str, month_ms: int) -> Recording | None:
+        """Give the recording of a month's funding rates."""
+        return self._funding.get((market, symbol, month_ms))
 
     def covering(
         self, market: Market, symbol: str, interval: str, start_ms: int, end_ms: int
@@ -125,28 +134,34 @@ class Recordings:
 
     def symbols(self) -> set[tuple[Market, str]]:
         """Give every recorded symbol with its market."""
-        return {(market, symbol) for market, symbol, _ in self._by_series}
+        return {(market, symbol) for market, symbol, _ in (*self._by_series, *self._funding)}
 
     def listing(self, market: Market, symbol: str) -> Listing:
         """Give a listing that trades only what was recorded, from the first recorded period on."""
         first_ms = min(
-            found[0].key.start_ms
-            for (its_market, its_symbol, _), found in self._by_series.items()
-            if (its_market, its_symbol) == (market, symbol)
+            recording.key.start_ms
+            for recording in self._by_path.values()
+            if (recording.key.market, recording.key.symbol) == (market, symbol)
         )
         return Listing(symbol, market, listed_at=from_ms(first_ms), generated=False)
 
     def _read(self, folder: Path) -> None:
         found = 0
         for file in sorted(folder.rglob("*.zip")):
-            match = _PATH.search(file.as_posix())
+            match = _PATH.search(file.as_posix()) or _FUNDING_PATH.search(file.as_posix())
             key = ArchivePath.of(*match.groups()) if match else None
             if key is not None:
-                recording = Recording(key, file)
-                self._by_path[key.path] = recording
-                series = (key.market, key.symbol, key.interval.name)
-                self._by_series.setdefault(series, []).append(recording)
+                self._add(Recording(key, file))
                 found += 1
         if not found:
-            msg = f"no recorded klines under {folder}; expected spot/klines/BTCUSDT/1h/BTCUSDT-1h-2024-12.zip"
+            expected = "spot/klines/BTCUSDT/1h/BTCUSDT-1h-2024-12.zip"
+            msg = f"no recorded klines or funding rates under {folder}; expected e.g. {expected}"
             raise FileNotFoundError(msg)
+
+    def _add(self, recording: Recording) -> None:
+        key = recording.key
+        self._by_path[key.path] = recording
+        if key.is_funding:
+            self._funding[key.market, key.symbol, key.start_ms] = recording
+        else:
+            self._by_series.setdefault((key.market, key.symbol, key.interval.name), []).append(recording)

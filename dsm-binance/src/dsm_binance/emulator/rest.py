@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from dsm_binance.emulator.clock import Clock
 from dsm_binance.emulator.exchange_info import exchange_info, is_known
+from dsm_binance.emulator.funding_rest import FundingRest
 from dsm_binance.emulator.instruments import Listing, Market
 from dsm_binance.emulator.intervals import DAY_MS, INTERVALS, Interval
 from dsm_binance.emulator.journal import Kind
 from dsm_binance.emulator.limits import WeightPool
+from dsm_binance.emulator.params import (
+    NUMBER,
+    illegal_symbol,
+    is_symbol,
+    mandatory,
+    number,
+    row_limit,
+    symbol_of,
+)
 from dsm_binance.emulator.recorded import Row
 from dsm_binance.emulator.replies import BadRequestError, Reply, bad_request, json_reply
 from dsm_binance.emulator.rows import Book
 from dsm_binance.emulator.series import Series
 
-__all__ = ["ROOTS", "Rest", "weight_of"]
+__all__ = ["FUNDING_KINDS", "ROOTS", "Rest", "weight_of"]
 
 ROOTS: Final[dict[Market, str]] = {"spot": "/api/v3/", "um": "/fapi/v1/", "cm": "/dapi/v1/"}
 """Where each market's endpoints start, below its endpoint."""
+
+FUNDING_KINDS: Final[frozenset[Kind]] = frozenset({"fundingRate", "fundingInfo"})
+"""What only futures markets have, under a limit of its own."""
 
 _DEFAULT_LIMIT: Final = 500
 _MOST_ROWS: Final[dict[Market, int]] = {"spot": 1000, "um": 1500, "cm": 1500}
 _CM_WINDOW_MS: Final = 200 * DAY_MS
 _KLINE_PARAMS: Final = frozenset({"symbol", "interval", "startTime", "endTime", "limit"})
-_SYMBOL: Final = re.compile(r"[^\Wa-z]([^\Wa-z]|[-.])*")
-_SYMBOL_RANGE: Final = r"^[\\w\\-._&&[^a-z]]{1,50}$"
-_NUMBER: Final = re.compile(r"[0-9]{1,20}")
 # Thirteen digits are milliseconds until 2286; sixteen are microseconds, which spot takes too.
 _MICROSECONDS: Final = 10**14
 
@@ -45,28 +54,37 @@ class _Window:
 
 
 def weight_of(market: Market, kind: Kind, query: Mapping[str, str]) -> int:
-    """Give what a request costs; a futures kline request costs by its limit."""
+    """Give what a request costs; a futures kline request costs by its limit.
+
+    Funding requests have a limit of their own; only COIN-M's history of rates weighs something as well.
+    """
     if kind == "exchangeInfo":
         return 20 if market == "spot" else 1
+    if kind in FUNDING_KINDS:
+        return 1 if (market, kind) == ("cm", "fundingRate") else 0
     if kind != "klines":
         return 1
     if market == "spot":
         return 2
     limit = query.get("limit", "")
-    rows = int(limit) if _NUMBER.fullmatch(limit) else _DEFAULT_LIMIT
+    rows = int(limit) if NUMBER.fullmatch(limit) else _DEFAULT_LIMIT
     return next((weight for below, weight in ((100, 1), (500, 2), (1001, 5)) if rows < below), 10)
 
 
 class Rest:
     """Answers REST requests out of a book."""
 
-    def __init__(self, book: Book, clock: Clock, pools: Mapping[Market, WeightPool]) -> None:
+    def __init__(
+        self, book: Book, clock: Clock, pools: Mapping[Market, WeightPool], funding: FundingRest
+    ) -> None:
         self._book, self._clock, self._pools = book, clock, pools
         self._endpoints: dict[Kind, Callable[[Market, Mapping[str, str], bool], Reply]] = {
             "ping": lambda market, query, micros: json_reply({}),
             "time": lambda market, query, micros: json_reply({"serverTime": self._now(micros)}),
             "exchangeInfo": self._exchange_info,
             "klines": self._klines,
+            "fundingRate": lambda market, query, micros: funding.rates(market, query),
+            "fundingInfo": lambda market, query, micros: funding.info(market, query),
         }
 
     def answer(
@@ -95,10 +113,8 @@ class Rest:
         return json_reply(answer)
 
     def _klines(self, market: Market, query: Mapping[str, str], micros: bool) -> Reply:
-        symbol = _mandatory(query, "symbol")
-        if not _SYMBOL.fullmatch(symbol):
-            raise _illegal("symbol", _SYMBOL_RANGE)
-        interval_name = _mandatory(query, "interval")
+        symbol = symbol_of(query)
+        interval_name = mandatory(query, "interval")
         window = _window(market, query)
         if market == "spot" and query.keys() - _KLINE_PARAMS:
             read = len(query.keys() & _KLINE_PARAMS)
@@ -142,16 +158,14 @@ class Rest:
 
 
 def _window(market: Market, query: Mapping[str, str]) -> _Window:
-    limit = _number(query, "limit")
-    if limit == 0:
-        raise bad_request(-1130, "Data sent for parameter 'limit' is not valid.")
-    start, end = _number(query, "startTime"), _number(query, "endTime")
+    limit = row_limit(query, _DEFAULT_LIMIT, _MOST_ROWS[market])
+    start, end = number(query, "startTime"), number(query, "endTime")
     if market == "spot":
         start = -(-start // 1000) if start is not None and start >= _MICROSECONDS else start
         end = end // 1000 if end is not None and end >= _MICROSECONDS else end
     elif start is not None and end is not None and start > end:
         raise bad_request(-1023, "Start time is greater than end time.")
-    return _Window(start, end, min(limit or _DEFAULT_LIMIT, _MOST_ROWS[market]))
+    return _Window(start, end, limit)
 
 
 def _asked_symbols(query: Mapping[str, str]) -> list[str]:
@@ -163,29 +177,9 @@ def _asked_symbols(query: Mapping[str, str]) -> list[str]:
             names = json.loads(query["symbols"])
         except ValueError:
             names = None
-    if not isinstance(names, list) or not all(isinstance(n, str) and _SYMBOL.fullmatch(n) for n in names):
-        raise _illegal("symbols" if "symbols" in query else "symbol", _SYMBOL_RANGE)
+    if not isinstance(names, list) or not all(is_symbol(name) for name in names):
+        raise illegal_symbol("symbols" if "symbols" in query else "symbol")
     return list(dict.fromkeys(names))
-
-
-def _mandatory(query: Mapping[str, str], name: str) -> str:
-    if not query.get(name):
-        raise bad_request(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
-    return query[name]
-
-
-def _number(query: Mapping[str, str], name: str) -> int | None:
-    if name not in query:
-        return None
-    if not query[name]:
-        raise bad_request(-1105, f"Parameter '{name}' was empty.")
-    if not _NUMBER.fullmatch(query[name]):
-        raise _illegal(name, "^[0-9]{1,20}$")
-    return int(query[name])
-
-
-def _illegal(name: str, legal: str) -> BadRequestError:
-    return bad_request(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'.")
 
 
 def _cells(row: Row, micros: bool) -> list[str | int]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from dsm_binance.emulator.bars import Bars
 from dsm_binance.emulator.decimal_text import csv_bytes
+from dsm_binance.emulator.funding_book import FundingBook
 from dsm_binance.emulator.instruments import Decimals, Listing, Market, Outage
 from dsm_binance.emulator.intervals import IntArray, Interval
 from dsm_binance.emulator.recorded import Recordings, Row
@@ -26,12 +27,13 @@ _MOST_SLOTS: Final = 1 << 20
 
 
 class Book:
-    """Every symbol of the venue, with its rows."""
+    """Every symbol of the venue, with its rows; those of funding are in `funding`."""
 
     def __init__(
         self, seed: int, listings: Iterable[Listing], outages: Sequence[Outage], recordings: Recordings
     ) -> None:
         self.recordings = recordings
+        self.funding = FundingBook(seed, recordings)
         store: Store[Bars] = Store(_BARS_BYTES, lambda bars: bars.nbytes)
         self._series: dict[tuple[Market, str], Series] = {}
         for listing in listings:

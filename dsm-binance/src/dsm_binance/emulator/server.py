@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import Self
 from dsm_binance.emulator.archive import Archive
 from dsm_binance.emulator.clock import Clock
 from dsm_binance.emulator.faults import Fault, FaultBox
+from dsm_binance.emulator.funding_rest import FundingRest
 from dsm_binance.emulator.gate import Gate, Rooms
-from dsm_binance.emulator.instruments import DEFAULT_LISTINGS, Listing, Market, Outage
+from dsm_binance.emulator.instruments import DEFAULT_LISTINGS, Listing, Outage
 from dsm_binance.emulator.journal import Journal, RequestRecord
-from dsm_binance.emulator.limits import WeightPool
+from dsm_binance.emulator.limits import Limits, WeightPool
 from dsm_binance.emulator.loopback import HOST, Loopback
 from dsm_binance.emulator.recorded import Recordings
 from dsm_binance.emulator.rest import Rest
@@ -52,6 +54,10 @@ class Emulator:
         Request weight per window; `um` and `cm` share theirs, as do all spot hosts.
     window_s, ban_after, ban_s
         The window's length, how many requests after a 429 bring a ban, and how long the first ban lasts.
+    funding_limit, funding_window_s
+        How many funding requests `um` and `cm` allow together, and in how many seconds; beyond that is 429.
+    cm_mark_price
+        Whether COIN-M's funding rates state a mark price, as USDS-M's do.
     missing
         Archive paths, or patterns of them with ``*``, that never got published.
     lacking
@@ -88,6 +94,9 @@ class Emulator:
         window_s: float = 60.0,
         ban_after: int = 10,
         ban_s: float = 120.0,
+        funding_limit: int = 500,
+        funding_window_s: float = 300.0,
+        cm_mark_price: bool = False,
         missing: Iterable[str] = (),
         lacking: Mapping[str, Iterable[str]] | None = None,
         slow_lag_months: int = 1,
@@ -97,11 +106,12 @@ class Emulator:
         self._journal, self._faults = Journal(), FaultBox(faults)
         book = _book(data, listings, outages, seed)
         self._archive = Archive(book, self.clock, missing, lacking, slow_lag_months) if vision else None
-        spot = WeightPool(spot_weight, window_s, ban_after, ban_s)
-        futures = WeightPool(futures_weight, window_s, ban_after, ban_s)
-        self._pools: dict[Market, WeightPool] = {"spot": spot, "um": futures, "cm": futures}
-        interface = Rest(book, self.clock, self._pools) if rest else None
-        rooms = Rooms(self.clock, self._archive, interface, self._pools, self._faults, self._journal)
+        spot, futures = (WeightPool(w, window_s, ban_after, ban_s) for w in (spot_weight, futures_weight))
+        funding_pool = _funding_pool(funding_limit, funding_window_s)
+        self._limits = Limits({"spot": spot, "um": futures, "cm": futures}, funding_pool)
+        funding = FundingRest(book, self.clock, cm_mark_price)
+        interface = Rest(book, self.clock, self._limits.weights, funding) if rest else None
+        rooms = Rooms(self.clock, self._archive, interface, self._limits, self._faults, self._journal)
         self._gate = Gate(rooms, _prefixes(spot_hosts, rest, vision))
         self._server: Loopback | None = None
 
@@ -160,9 +170,8 @@ class Emulator:
         self._faults.clear()
 
     def reset_limits(self) -> None:
-        """Forget used weight and bans."""
-        for pool in self._pools.values():
-            pool.reset()
+        """Forget used weight, funding requests and bans."""
+        self._limits.reset()
 
     def release(self) -> None:
         """Hang up on everyone whom a ``timeout`` keeps waiting."""
@@ -181,15 +190,16 @@ class Emulator:
         path
             The zip: a URL, or its path from ``data/`` on.
         changed
-            New cells as text, by the bar's open time and the column's name in the archive's header. When
-            neither this nor `withdrawn` is given, the first bar counts one trade more.
+            New cells as text, by the row's first cell (a bar's open time, a funding rate's exact time) and
+            the column's name in the archive's header. When neither this nor `withdrawn` is given, the first
+            bar counts one trade more, or the first funding rate changes its sign.
         withdrawn
-            Open times of bars that are taken away.
+            First cells of rows that are taken away.
 
         Raises
         ------
         ValueError
-            There is no such file, bar or column.
+            There is no such file, row or column.
         """
         if self._archive is None:
             msg = f"cannot republish {path!r}: this emulator has no archive (vision=False)"
@@ -210,6 +220,12 @@ def _book(
     if listings is None:
         listings = () if recordings.symbols() else DEFAULT_LISTINGS
     return Book(seed, listings, tuple(outages), recordings)
+
+
+def _funding_pool(limit: int, window_s: float) -> WeightPool:
+    """Count funding requests; whoever goes on beyond the limit is refused, never banned."""
+    window = f"{window_s / 60:g} minutes" if window_s >= 60 else f"{window_s:g} seconds"
+    return WeightPool(limit, window_s, ban_after=math.inf, per=window)
 
 
 def _prefixes(spot_hosts: int, rest: bool, vision: bool) -> dict[str, str]:

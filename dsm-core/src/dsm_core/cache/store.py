@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from dsm_core.cache.admin import CachedSeries, list_series, verify_files
+from dsm_core.cache.admin import CachedSeries, SeriesLedger, list_ledgers, list_series, verify_files
 from dsm_core.cache.folder import SeriesFolder, check_inside, make_folder
 from dsm_core.cache.merge import CacheBatch, changes_by_period
 from dsm_core.cache.paths import series_folder
@@ -121,6 +121,20 @@ class CacheStore:
         """Summary of each series, from what its files tell of themselves."""
         with unavailable(self._root):
             return list_series(self._root)
+
+    def ledgers(self, keep: Callable[[SeriesKey], bool] = lambda _: True) -> Iterator[SeriesLedger]:
+        """What is known of each series that ``keep`` likes, by path; of the other caches nothing.
+
+        Files tell it of themselves and are not checked; rows are read only to count those of a
+        file that several sources filled.
+
+        Raises
+        ------
+        CacheUnavailableError
+            When the folder cannot be read.
+        """
+        with unavailable(self._root):
+            yield from list_ledgers(self._root, keep)
 
     def verify(self) -> Iterator[tuple[Path, str | None]]:
         """Check every byte of every file: its path, and what is wrong or None."""

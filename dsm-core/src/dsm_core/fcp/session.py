@@ -11,7 +11,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from dsm_core.cache import CacheStore
 from dsm_core.config import DSMConfig, HttpConfig, default_cache_dir
@@ -103,8 +103,11 @@ class Session:
         classes = dict(provider.clients_for(market, chart))
         if not classes:
             raise _unserved(name, market, chart, provider.market_types)
-        if self.settings.rest_client is not None:
-            classes[str(self.settings.rest_client.spec.source)] = self.settings.rest_client
+        own = self.settings.rest_client
+        if own is not None and (own.spec.market_type, own.spec.chart_type) == (market, chart):
+            classes[str(own.spec.source)] = own
+        if chart_schema(chart).kind != "bars":
+            request = evolve(request, interval=None)
         series = self._series(request, venue, classes, SeriesKeyParts(name, market, chart))
         _check_columns(request, series)
         store = self._store if request.use_cache else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -12,6 +12,8 @@ from dsm_core.model.interval import Interval
 from dsm_core.model.names import ChartType, MarketType
 
 __all__ = ["SeriesKey", "option_pairs"]
+
+_PARTS: Final = 5
 
 
 def option_pairs(options: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
@@ -36,6 +38,32 @@ class SeriesKey:
     symbol: str
     interval: Interval | None = None
     options: tuple[tuple[str, str], ...] = field(default=())
+
+    @classmethod
+    def parse(cls, text: str) -> SeriesKey:
+        """Key of its text: ``provider/market/chart_type/symbol/interval`` and options.
+
+        Raises
+        ------
+        RequestError
+            When the text has not that form.
+        """
+        head, *options = text.split(";")
+        parts = head.split("/")
+        if len(parts) != _PARTS or not all(parts[:4]) or not all("=" in pair for pair in options):
+            raise RequestError(
+                f"{text!r} is no series key.",
+                hint="Write provider/market/chart_type/symbol/interval, such as binance/um/klines/BTCUSDT/1h.",
+            )
+        provider, market, chart, symbol, interval = parts
+        return cls(
+            provider=provider,
+            market_type=MarketType(market),
+            chart_type=ChartType(chart),
+            symbol=symbol,
+            interval=Interval(interval) if interval else None,
+            options=option_pairs(dict(pair.split("=", 1) for pair in options)),
+        )
 
     def __str__(self) -> str:
         parts = [self.provider, self.market_type, self.chart_type, self.symbol, self.interval or ""]

@@ -92,8 +92,7 @@ class Call(Generic[T]):
 
     async def _try_host(self, target: Target) -> T:
         self._engine.check_open(**self._about(target))
-        breaker = target.host.breaker
-        started, ok = breaker.enter(), None
+        started, ok = target.host.enter(), None
         try:
             result = await self._exchange(target)
             ok = True
@@ -104,7 +103,7 @@ class Call(Generic[T]):
             ok = True  # the host answered, whatever it said
             raise
         finally:
-            breaker.leave(started, ok)
+            target.host.leave(started, ok)
         return result
 
     async def _exchange(self, target: Target) -> T:

@@ -1,9 +1,10 @@
-"""Which host a request goes to: refusals, breakers and the order among candidates."""
+"""Which host a request goes to: refusals, breakers, load and the order among candidates."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 
 from attrs import field, frozen
 
@@ -17,12 +18,39 @@ _log = logging.getLogger(__name__)
 
 
 class Host:
-    """One origin (scheme, host, port) and what is known of it."""
+    """One origin (scheme, host, port) and what is known of it.
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    Parameters
+    ----------
+    monotonic
+        The breaker's clock.
+    turns
+        Numbers the requests of every host among which there is a choice.
+    """
+
+    def __init__(self, monotonic: Callable[[], float], turns: Iterator[int]) -> None:
         self.breaker = Breaker(monotonic)
         self.refusal: AccessDeniedError | None = None
         self._failure: tuple[type[TransientSourceError], str] = (ServerError, "")
+        self._turns = turns
+        self._last_turn = -1
+        self._in_flight = 0
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """Requests in flight, then the turn of the last one: the smallest is to be asked next."""
+        return self._in_flight, self._last_turn
+
+    def enter(self) -> float:
+        """Begin a request; give the moment to hand to `leave`."""
+        self._in_flight += 1
+        self._last_turn = next(self._turns)
+        return self.breaker.enter()
+
+    def leave(self, started: float, ok: bool | None) -> None:
+        """End a request: the host worked, failed, or (None) nothing was learned."""
+        self._in_flight -= 1
+        self.breaker.leave(started, ok)
 
     def note_refusal(self, error: AccessDeniedError) -> None:
         """Remember that the host turns this client away."""
@@ -52,6 +80,7 @@ class Hosts:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
+        self._turns = count()
         self._by_origin: dict[tuple[str, str, int], Host] = {}
 
     def route(self, provider: str, urls: Sequence[str]) -> Route:
@@ -61,7 +90,7 @@ class Hosts:
     def _get(self, url: str) -> Host:
         key = origin(url)
         if key not in self._by_origin:
-            self._by_origin[key] = Host(self._monotonic)
+            self._by_origin[key] = Host(self._monotonic, self._turns)
         return self._by_origin[key]
 
 
@@ -74,20 +103,24 @@ class Target:
 
 
 class Route:
-    """The candidates of one call, in the order to try them."""
+    """The candidates of one call: balanced over at first, failed over in their order.
+
+    The first try goes to the host with the fewest requests in flight, of equals to the one that was
+    left in peace longest. After a passing failure the next try goes to the next host of the list.
+    """
 
     def __init__(self, provider: str, targets: tuple[Target, ...]) -> None:
         self._provider = provider
         self._targets = targets
-        self._first = 0
+        self._first: int | None = None
 
     @property
     def first_url(self) -> str:
-        """The best candidate, whatever its state."""
+        """The first candidate of the list, whatever its state."""
         return self._targets[0].url
 
     def move_on(self, failed: Target) -> None:
-        """Let the next choice begin after ``failed``."""
+        """Let the next choice be the first in the list after ``failed``."""
         self._first = (self._targets.index(failed) + 1) % len(self._targets)
 
     def pick(self, *, insist: bool = False) -> Target:
@@ -109,23 +142,22 @@ class Route:
         willing = [target for target in self._in_order() if target.host.refusal is None]
         if not willing:
             raise self._all_refused()
-        for target in willing:
-            if target.host.breaker.wait_s() <= 0:
-                return target
+        healthy = [target for target in willing if target.host.breaker.wait_s() <= 0]
+        if healthy:
+            return healthy[0] if self._first is not None else min(healthy, key=lambda t: t.host.load)
         if insist:
             return willing[0]
         soonest = min(willing, key=lambda target: target.host.breaker.wait_s())
         raise soonest.host.open_error(self._provider, soonest.url)
 
     def _in_order(self) -> Iterator[Target]:
-        yield from self._targets[self._first :]
-        yield from self._targets[: self._first]
+        first = self._first or 0
+        yield from self._targets[first:]
+        yield from self._targets[:first]
 
     def _all_refused(self) -> AccessDeniedError:
         refusals = [target.host.refusal for target in self._targets if target.host.refusal]
         last = refusals[-1]
-        count = len(refusals)
-        message = (
-            last.message if count == 1 else f"All {count} hosts refuse this client; the last: {last.message}"
-        )
+        several = f"All {len(refusals)} hosts refuse this client; the last: {last.message}"
+        message = last.message if len(refusals) == 1 else several
         return AccessDeniedError(message, hint=last.hint, **last.details)

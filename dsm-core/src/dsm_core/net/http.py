@@ -78,7 +78,7 @@ class Http:
         provider
             Its name; sessions of one provider share its pools.
         endpoints
-            The addresses each endpoint key stands for, best first.
+            The addresses each endpoint key stands for: balanced over, failed over in this order.
         limits
             What the venue allows.
         scope

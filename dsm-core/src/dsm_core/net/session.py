@@ -29,8 +29,8 @@ class HttpSession:
     """One provider's way to its hosts, within its limits.
 
     A URL is absolute, or starts with an endpoint key in braces: ``{spot}/api/v3/klines`` stands for
-    one address per configured host, of which the first healthy one is asked. A parameter that is
-    None is left out.
+    one address per configured host. Requests are spread over the healthy ones, and one that fails for
+    a passing reason goes on to the next of the list. A parameter that is None is left out.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class HttpSession:
     provider
         Name for errors.
     endpoints
-        Addresses by endpoint key.
+        Addresses by endpoint key, in the order of failover.
     declared
         Names of the pools that have limits.
     get_pool

@@ -42,12 +42,14 @@ class DataClientInterface(ABC):
     spec: ClassVar[ClientSpec]
     provider: str = ""
 
-    def __init__(self, symbol: str, interval: Interval, context: ClientContext, **options: Any) -> None:
+    def __init__(
+        self, symbol: str, interval: Interval | None, context: ClientContext, **options: Any
+    ) -> None:
         self.symbol = symbol
         self.interval = interval
         self.context = context
         self.options = options
-        self.grid: Grid | None = self.spec.grid(interval)
+        self.grid: Grid | None = None if interval is None else self.spec.grid(interval)
 
     @property
     def market_type(self) -> MarketType:
@@ -66,8 +68,8 @@ class DataClientInterface(ABC):
 
     @property
     def code(self) -> str:
-        """The vendor's code of the interval."""
-        return self.spec.intervals[self.interval]
+        """The vendor's code of the interval; empty without one."""
+        return "" if self.interval is None else self.spec.intervals[self.interval]
 
     @classmethod
     def check_symbol(cls, symbol: str) -> None:

@@ -21,7 +21,19 @@ PLUGIN_API: Final = 1
 
 @frozen(kw_only=True)
 class SymbolInfo:
-    """What a venue says of one symbol; None where it does not say."""
+    """What is known of one symbol; None where nobody says.
+
+    Parameters
+    ----------
+    symbol, base, quote, contract_type, status
+        In the venue's own words.
+    listed_at, delisted_at
+        First instant, inclusive, and end, exclusive, UTC.
+    trades
+        Whether the venue lists it as alive.
+    sources
+        Who told ``status``, ``listed_at``, ``delisted_at``.
+    """
 
     symbol: str
     base: str | None = None
@@ -31,6 +43,7 @@ class SymbolInfo:
     listed_at: datetime | None = None
     delisted_at: datetime | None = None
     trades: bool = True
+    sources: Mapping[str, str] = field(factory=dict)
 
 
 def _clients(values: Iterable[type[DataClientInterface]]) -> tuple[type[DataClientInterface], ...]:
@@ -69,7 +82,9 @@ class Provider:
     limits
         Rate limits of the venue's pools.
     symbols
-        Coroutine that lists a market's symbols.
+        Coroutine that lists the symbols a market has today; cheap, for close matches.
+    universe
+        Coroutine that lists every symbol a market ever had, with first and last days.
     server_time
         Coroutine that gives the venue's clock in UTC nanoseconds.
     """
@@ -81,6 +96,7 @@ class Provider:
     sources: tuple[str, ...] = field(converter=_names)
     limits: tuple[Limit, ...] = field(converter=_limits, default=())
     symbols: SymbolsFn | None = None
+    universe: SymbolsFn | None = None
     server_time: ServerTimeFn | None = None
 
     def __attrs_post_init__(self) -> None:

@@ -47,7 +47,7 @@ class ClientSpec:
     market_type, chart_type, source
         What the client serves, and from where.
     intervals
-        Each served interval with the vendor's code for it.
+        Each served interval with the vendor's code for it; empty for events and documents.
     columns
         Schema columns that the source delivers; None for all. The others become null.
     page_rows
@@ -59,13 +59,17 @@ class ClientSpec:
     authoritative
         Whether an absence in its answers is the venue's word. True for a venue's REST.
     grid
-        The grid of an interval; returns None where expected bars are unknown.
+        The grid of an interval; returns None where expected bars are unknown. Not asked without
+        an interval.
     stamp
         Whether the vendor stamps bars at their start or their end.
     snap
         Move a bar that is stamped off the grid to the slot that holds it.
     options
         Names of the options that the client reads; they become part of the series key.
+    settles_after_s
+        How long after its time a row may still appear or change; until then it is delivered but
+        not cached.
     cost
         Weight of a request for so many rows.
     pool
@@ -75,7 +79,7 @@ class ClientSpec:
     market_type: MarketType = field(converter=MarketType)
     chart_type: ChartType = field(converter=ChartType)
     source: DataSource = field(converter=DataSource)
-    intervals: Mapping[Interval, str]
+    intervals: Mapping[Interval, str] = field(factory=dict)
     columns: frozenset[str] | None = None
     page_rows: int | None = None
     max_span_s: float | None = None
@@ -85,5 +89,6 @@ class ClientSpec:
     stamp: Literal["start", "end"] = "start"
     snap: bool = False
     options: frozenset[str] = frozenset()
+    settles_after_s: float = 5.0
     cost: Callable[[int], int] = lambda rows: 1
     pool: str | None = None

@@ -149,7 +149,7 @@ class Venue:
             cls = classes[source]
             own = {k: v for k, v in options.items() if k in cls.spec.options}
             context = self.context(cls.spec.market_type)
-            made[source] = cls(symbol, interval, context, **own)  # type: ignore[arg-type]
+            made[source] = cls(symbol, interval, context, **own)
             made[source].provider = self.provider.name
         return made
 

@@ -13,7 +13,7 @@ from dsm_core.schema.column import Column
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["KLINES", "CHART_TYPES", "ChartSchema", "Kind", "chart_schema", "register_chart_type"]
+__all__ = ["FUNDING_RATE", "KLINES", "CHART_TYPES", "ChartSchema", "Kind", "chart_schema", "register_chart_type"]
 
 Kind = Literal["bars", "events", "documents"]
 
@@ -91,7 +91,19 @@ KLINES: Final = ChartSchema(
     ),
 )
 
-_registry: dict[str, ChartSchema] = {KLINES.name: KLINES}
+FUNDING_RATE: Final = ChartSchema(
+    name="funding_rate",
+    kind="events",
+    index="funding_time",
+    columns=(
+        Column("contracts", "string", "symbol of the contract"),
+        Column("funding_interval", "string", "time since the settlement before, such as 8h"),
+        Column("funding_rate", "float64", "fraction paid at this settlement; 0.0001 is 1 bp"),
+    ),
+    notes="The venue's jitter of some milliseconds is rounded off to the minute.",
+)
+
+_registry: dict[str, ChartSchema] = {schema.name: schema for schema in (KLINES, FUNDING_RATE)}
 CHART_TYPES: Final = MappingProxyType(_registry)
 """Read-only view of every registered chart type, by name."""
 

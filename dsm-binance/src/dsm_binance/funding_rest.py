@@ -1,0 +1,158 @@
+"""Funding rates over REST: up to the last settlement, intervals told by spacing.
+
+Bounds are inclusive and compare with the jittered time, so a request reaches a minute beyond its
+end, and eight hours before its start to see the settlement before. Source: the funding rate
+history pages of USDS-M and COIN-M, read August 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import pyarrow as pa
+
+from dsm_binance.funding_rows import Settlements, intervals_by_spacing, rounded
+from dsm_binance.markets import COIN_M, FUNDING_POOL, USDS_M, Market
+from dsm_binance.rest import translated
+from dsm_binance.symbols import check_symbol
+from dsm_core.errors import ProtocolChangedError, RequestError, RestAPIError
+from dsm_core.model import NS_PER_MS, Origin, RangeSet
+from dsm_core.plugins import Answer, ClientSpec, PagedClient, PageRequest
+
+__all__ = ["CoinMFundingRest", "RATE_TYPES", "UsdsMFundingRest", "check_rate_type"]
+
+RATE_TYPES: Final = ("regular", "all")
+_PAGE_ROWS: Final = 1000
+_LONGEST_MS: Final = 8 * 3_600_000
+_MINUTE_MS: Final = 60_000
+_DEFAULT_HOURS: Final = 8
+# 1000 settlements of 8 hours; denser ones follow a cursor.
+_PAGE_DAYS: Final = 333
+
+
+def check_rate_type(rate_type: str) -> str:
+    """Refuse an unknown ``rate_type``.
+
+    Raises
+    ------
+    RequestError
+        Naming the ones there are.
+    """
+    if rate_type not in RATE_TYPES:
+        raise RequestError(f"rate_type={rate_type!r}.", hint=f"Use one of {', '.join(RATE_TYPES)}.")
+    return rate_type
+
+
+class _FundingRest(PagedClient):
+    """Funding rates of one market."""
+
+    market: ClassVar[Market]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._all = check_rate_type(options.get("rate_type", "regular")) == "all"
+
+    @classmethod
+    def check_symbol(cls, symbol: str) -> None:
+        """Refuse a symbol that does not have the market's form."""
+        super().check_symbol(symbol)
+        check_symbol(symbol, cls.market)
+
+    async def fetch_page(self, page: PageRequest) -> Answer:
+        """Settlements from the page's start, or from the last one of the page before."""
+        begin_ms = page.start_ms if page.cursor is None else page.cursor
+        body, url = await self._ask(max(0, begin_ms - _LONGEST_MS), page.last_ms + _MINUTE_MS)
+        settlements = await self._settlements(body)
+        full = len(body) >= _PAGE_ROWS
+        last_ms = int(settlements.times_ms[-1]) if full and len(settlements.times_ms) else None
+        end = page.end if last_ms is None else last_ms * NS_PER_MS + 1
+        start = page.start if page.cursor is None else page.cursor * NS_PER_MS
+        return Answer(
+            settlements.table(),
+            covered=RangeSet.from_pairs([(start, min(end, page.end))]),
+            origin=Origin(url=url.partition("?")[0]),
+            cursor=last_ms if last_ms is not None and last_ms * NS_PER_MS < page.end else None,
+        )
+
+    async def _ask(self, start_ms: int, end_ms: int) -> tuple[list[Mapping[str, Any]], str]:
+        params = {"symbol": self.symbol, "startTime": start_ms, "endTime": end_ms, "limit": _PAGE_ROWS}
+        try:
+            reply = await self.context.http.get_json(
+                self.market.url("fundingRate"), params, cost=1, pool=FUNDING_POOL
+            )
+        except RestAPIError as error:
+            raise translated(error, self.symbol, self.market) from error
+        body = reply.body
+        if not isinstance(body, list) or not all(isinstance(row, Mapping) for row in body):
+            raise ProtocolChangedError(
+                "The fundingRate answer is no list of settlements.",
+                hint="Look for a new release of dsm-binance.",
+                url=reply.url,
+            )
+        return body, reply.url
+
+    async def _settlements(self, body: Sequence[Mapping[str, Any]]) -> Settlements:
+        try:
+            rows = [
+                (int(row["fundingTime"]), row.get("rateType", "Regular") != "Regular", row["fundingRate"])
+                for row in body
+            ]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ProtocolChangedError(f"A settlement cannot be read: {error!r}.") from error
+        if not self._all:
+            rows = [row for row in rows if not row[1]]
+        times = rounded(np.array([row[0] for row in rows], dtype=np.int64))
+        regular = np.unique(times)
+        hours = intervals_by_spacing(regular, await self._usual_hours(len(regular)))
+        by_time = dict(zip(regular.tolist(), hours, strict=True))
+        return Settlements(
+            symbol=self.symbol,
+            times_ms=_apart(times),
+            hours=[by_time[t] for t in times.tolist()],
+            rates=pa.array([row[2] for row in rows], pa.string()),
+        )
+
+    async def _usual_hours(self, known: int) -> int:
+        """Today's interval, asked for only when spacing cannot tell it."""
+        if known != 1:
+            return _DEFAULT_HOURS
+        reply = await self.context.http.get_json(self.market.url("fundingInfo"), cost=1, pool=FUNDING_POOL)
+        listed = reply.body if isinstance(reply.body, list) else []
+        found = (row for row in listed if isinstance(row, Mapping) and row.get("symbol") == self.symbol)
+        # The list holds adjusted symbols only; the others settle every 8 hours.
+        return int(next((row["fundingIntervalHours"] for row in found), _DEFAULT_HOURS))
+
+
+def _apart(times_ms: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Put a special settlement that shares its minute with a regular one a millisecond after it."""
+    repeated = np.concatenate(([False], times_ms[1:] == times_ms[:-1])) if len(times_ms) else times_ms
+    return times_ms + repeated.astype(np.int64)
+
+
+def _spec(market: Market) -> ClientSpec:
+    return ClientSpec(
+        market_type=market.market_type,
+        chart_type="funding_rate",
+        source="rest",
+        max_span_s=_PAGE_DAYS * 86_400.0,
+        authoritative=True,
+        options=frozenset({"rate_type"}),
+        settles_after_s=600.0,
+        pool=FUNDING_POOL,
+    )
+
+
+class UsdsMFundingRest(_FundingRest):
+    """USDS-M funding rates over REST."""
+
+    market = USDS_M
+    spec = _spec(USDS_M)
+
+
+class CoinMFundingRest(_FundingRest):
+    """COIN-M funding rates over REST."""
+
+    market = COIN_M
+    spec = _spec(COIN_M)

@@ -1,0 +1,118 @@
+"""Many calls under one roof: bounded in flight, each failing alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from attrs import field, frozen
+
+from dsm_core.errors import DSMError, RequestError
+from dsm_core.fcp.call import Call
+from dsm_core.fcp.request import CallOptions, Moment, Request
+from dsm_core.model.series import SeriesKey
+
+__all__ = ["Calls", "fetch_all", "open_all", "requests_for"]
+
+_AT_ONCE: Final = 16
+_KEY_PARTS: Final = 5
+
+
+@frozen
+class Calls:
+    """Opened calls by label, and the errors of those that could not be opened."""
+
+    calls: dict[str, Call] = field(factory=dict)
+    errors: dict[str, DSMError] = field(factory=dict)
+
+
+def requests_for(
+    symbols: Sequence[str | SeriesKey],
+    start: Moment | None,
+    end: Moment | None,
+    interval: str | None,
+    given: CallOptions,
+) -> dict[str, Request]:
+    """A request for each symbol or series key, by label; the same one twice counts once.
+
+    Raises
+    ------
+    RequestError
+        For no symbols, one text in place of a list, or something that is neither.
+    """
+    if isinstance(symbols, str):
+        raise RequestError(f"symbols={symbols!r} is one text.", hint=f"Write symbols=[{symbols!r}].")
+    requests: dict[str, Request] = {}
+    for symbol in symbols:
+        if isinstance(symbol, SeriesKey):
+            key: SeriesKey | None = symbol
+        elif isinstance(symbol, str):
+            key = _parse_key(symbol)
+        else:
+            raise RequestError(f"{symbol!r} is no symbol.", hint="Give text or a SeriesKey.")
+        if key is None:
+            requests[str(symbol)] = Request.of(str(symbol), start, end, interval, given)
+        else:
+            requests[str(key)] = _of_key(key, start, end, interval, given)
+    if not requests:
+        raise RequestError("No symbols were given.", hint="Give at least one.")
+    return requests
+
+
+def open_all(requests: Mapping[str, Request], open_call: Callable[[Request], Call]) -> Calls:
+    """Open every call; one that cannot be opened is an error of its own."""
+    opened = Calls()
+    for label, request in requests.items():
+        try:
+            opened.calls[label] = open_call(request)
+        except DSMError as error:
+            opened.errors[label] = error
+    return opened
+
+
+async def fetch_all(calls: Calls, *, at_once: int = _AT_ONCE) -> None:
+    """Fetch what is missing, ``at_once`` series at a time; errors go to ``calls.errors``."""
+    lane = asyncio.Semaphore(at_once)
+
+    async def fetch(label: str, call: Call) -> None:
+        async with lane:
+            try:
+                await call.fetch()
+            except DSMError as error:
+                calls.errors[label] = error
+
+    pending = [(label, call) for label, call in calls.calls.items() if not call.is_answered]
+    try:
+        async with asyncio.TaskGroup() as group:
+            for label, call in pending:
+                group.create_task(fetch(label, call))
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    for label in calls.errors:
+        calls.calls.pop(label, None)
+
+
+def _parse_key(text: str) -> SeriesKey | None:
+    parts = text.split("/")
+    if len(parts) == 1:
+        return None
+    if len(parts) != _KEY_PARTS:
+        raise RequestError(
+            f"{text!r} is neither a symbol nor a series key.",
+            hint="A key is provider/market/chart_type/symbol/interval, such as binance/um/klines/BTCUSDT/1h.",
+        )
+    return SeriesKey.parse(text)
+
+
+def _of_key(
+    key: SeriesKey, start: Moment | None, end: Moment | None, interval: str | None, given: CallOptions
+) -> Request:
+    own: CallOptions = {
+        **given,
+        "provider": key.provider,
+        "market_type": key.market_type,
+        "chart_type": key.chart_type,
+        "options": dict(key.options) or given.get("options"),
+    }
+    return Request.of(key.symbol, start, end, key.interval or interval, own)

@@ -1,0 +1,166 @@
+"""Many series at once: their data, errors and gaps, as one panel or one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import pyarrow as pa
+
+from dsm_core.errors import ConfigError, DSMError, RequestError
+from dsm_core.model.provenance import Gap
+from dsm_core.output.market_data import MarketData
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+__all__ = ["MarketDataSet", "SHAPES", "Shape"]
+
+Shape = Literal["long", "wide", "dict"]
+SHAPES: Final = ("long", "wide", "dict")
+_LABEL: Final = "symbol"
+
+
+class MarketDataSet(Mapping[str, MarketData]):
+    """Market data by label, in the order asked for.
+
+    A label is the symbol, or the text of the series key where that was given. A series that could
+    not be had is in ``errors`` instead.
+
+    Parameters
+    ----------
+    data
+        By label.
+    errors
+        By label.
+    shape
+        What :meth:`to_pandas` gives by default.
+    """
+
+    def __init__(
+        self, data: Mapping[str, MarketData], errors: Mapping[str, DSMError], *, shape: Shape = "long"
+    ) -> None:
+        self._data = dict(data)
+        self._errors = dict(errors)
+        self._shape: Shape = shape
+
+    def __getitem__(self, label: str) -> MarketData:
+        return self._data[label]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    @property
+    def errors(self) -> Mapping[str, DSMError]:
+        """Why a series is not there, by label."""
+        return MappingProxyType(self._errors)
+
+    @property
+    def gaps(self) -> Mapping[str, tuple[Gap, ...]]:
+        """What is missing, by label; series without gaps are left out."""
+        return {label: data.gaps for label, data in self._data.items() if data.gaps}
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests sent for all series."""
+        return sum(data.requests for data in self._data.values())
+
+    def to_arrow(self) -> pa.Table:
+        """Long table: ``symbol``, the time column, then the columns; by label, then time."""
+        tables = []
+        for label, data in self._data.items():
+            table = data.to_arrow()
+            labels = pa.DictionaryArray.from_arrays(pa.nulls(0, pa.int32()), pa.array([label]))
+            if len(table):
+                labels = pa.DictionaryArray.from_arrays(
+                    pa.repeat(pa.scalar(0, pa.int32()), len(table)), [label]
+                )
+            tables.append(table.add_column(0, _LABEL, labels.cast(pa.string())))
+        if not tables:
+            raise RequestError("No series of the set could be had.", hint="Look into .errors.")
+        return pa.concat_tables(tables)
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+    def to_polars(self) -> pl.DataFrame:
+        """Long polars frame.
+
+        Raises
+        ------
+        ConfigError
+            When polars is not installed.
+        """
+        try:
+            import polars as pl  # noqa: PLC0415 - an extra
+        except ImportError:
+            raise ConfigError(
+                "polars is not installed.", hint="Run: pip install 'dsm-core[polars]'"
+            ) from None
+        frame = pl.from_arrow(self.to_arrow())
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    def to_pandas(self, shape: Shape | None = None) -> Any:
+        """All series in pandas.
+
+        Parameters
+        ----------
+        shape
+            ``long``: index (symbol, time). ``wide``: index time, columns (column, symbol), NaN
+            where a series has no row. ``dict``: a frame by label.
+
+        Returns
+        -------
+        pandas.DataFrame or dict
+        """
+        shape = shape or self._shape
+        if shape == "dict":
+            return self.frames
+        frames = self.frames
+        if shape == "long":
+            return _long(frames)
+        return _wide(frames)
+
+    @property
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """A frame by label."""
+        return {label: data.to_pandas() for label, data in self._data.items()}
+
+    def __repr__(self) -> str:
+        rows = sum(map(len, self._data.values()))
+        return f"<MarketDataSet {len(self)} series, {rows} rows, {len(self._errors)} errors>"
+
+    def _repr_html_(self) -> str:
+        head = "<tr><th>series</th><th>rows</th><th>gaps</th><th>requests</th></tr>"
+        rows = "".join(
+            f"<tr><td>{escape(label)}</td><td>{len(d)}</td><td>{len(d.gaps)}</td><td>{d.requests}</td></tr>"
+            for label, d in self._data.items()
+        )
+        errors = "".join(f"<li>{escape(k)}: {escape(str(e))}</li>" for k, e in self._errors.items())
+        tail = f"<p>Errors:</p><ul>{errors}</ul>" if errors else ""
+        return f"<p>{escape(repr(self)[1:-1])}</p><table>{head}{rows}</table>{tail}"
+
+
+def _long(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415 - loaded by whoever asks for pandas
+
+    if not frames:
+        raise RequestError("No series of the set could be had.", hint="Look into .errors.")
+    return pd.concat(frames, names=[_LABEL])
+
+
+def _wide(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415
+
+    if not frames:
+        raise RequestError("No series of the set could be had.", hint="Look into .errors.")
+    wide = pd.concat(frames, axis=1, names=[_LABEL], sort=True).swaplevel(axis=1)
+    order = list(dict.fromkeys(column for frame in frames.values() for column in frame.columns))
+    return wide.reindex(columns=pd.MultiIndex.from_product([order, list(frames)], names=["column", _LABEL]))

@@ -1,0 +1,115 @@
+"""Looking a cache over: what each series holds and lacks, from what its files tell of themselves."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from dsm_core.cache import CacheStore, SeriesLedger
+from dsm_core.model.coverage import Ledger, LedgerEntry
+from dsm_core.model.grid import Grid, grid_for
+from dsm_core.model.provenance import FINAL_REASONS, Gap
+from dsm_core.model.series import SeriesKey
+from dsm_core.model.time_range import RangeSet, TimeRange
+from dsm_core.report.coverage import SeriesCoverage
+
+__all__ = ["matches", "survey"]
+
+
+def survey(store: CacheStore, pattern: str | None = None, *, now: int) -> list[SeriesCoverage]:
+    """Coverage of each cached series, in the order of their folders; nothing is fetched.
+
+    Parameters
+    ----------
+    pattern
+        Which series, as in :func:`matches`; None is all.
+    now
+        UTC nanoseconds; decides how far behind a series is.
+
+    Raises
+    ------
+    CacheUnavailableError
+        When the cache folder cannot be read.
+    """
+    return [_coverage(known, now) for known in store.ledgers(lambda key: matches(key, pattern))]
+
+
+def matches(key: SeriesKey, pattern: str | None) -> bool:
+    """Whether a shell-like pattern (``*``, ``?``, ``[abc]``) means a series; letter case counts.
+
+    It is compared with the symbol, and with the whole of
+    ``provider/market_type/chart_type/symbol/interval[;option=value]``, where ``*`` also matches ``/``.
+    """
+    return pattern is None or fnmatchcase(key.symbol, pattern) or fnmatchcase(str(key), pattern)
+
+
+def _coverage(known: SeriesLedger, now: int) -> SeriesCoverage:
+    ledger, summary = known.ledger, known.summary
+    rows = sum(known.rows_by_source.values())
+    held = ledger.ranges(lambda e: e.state == "rows")
+    everything = ledger.ranges()
+    span = everything.span
+    missing = RangeSet() if span is None else RangeSet.of(span) - everything
+    grid = _grid(summary.key, held, rows)
+    return SeriesCoverage(
+        key=summary.key,
+        held=held,
+        holes=ledger.ranges(_is_final),
+        provisional=ledger.ranges(lambda e: e.state != "rows" and not _is_final(e)),
+        missing=missing,
+        behind=_behind(span, grid, now),
+        gaps=_gaps(ledger, missing, grid),
+        rows=rows,
+        bytes=summary.bytes,
+        files=summary.files,
+        first=summary.first,
+        last=summary.last,
+        rows_by_source=dict(sorted(known.rows_by_source.items(), key=lambda pair: (-pair[1], pair[0]))),
+        slot_ns=None if grid is None or summary.key.interval is None else summary.key.interval.nanoseconds,
+    )
+
+
+def _grid(key: SeriesKey, held: RangeSet, rows: int) -> Grid | None:
+    """The usual grid of the interval, where it gives as many bars as there are rows.
+
+    Only a client knows the grid of its series. Exchange sessions and events do not fill this one,
+    so for them no number of bars is told.
+    """
+    if key.interval is None:
+        return None
+    grid = grid_for(key.interval)
+    return grid if grid.count_all(held) == rows else None
+
+
+def _is_final(entry: LedgerEntry) -> bool:
+    """Whether an absence is never asked for again; the same rule as for the gaps of a request."""
+    if entry.state == "rows":
+        return False
+    return entry.state == "confirmed" or (entry.reason in FINAL_REASONS and entry.reason != "venue_has_none")
+
+
+def _behind(span: TimeRange | None, grid: Grid | None, now: int) -> TimeRange | None:
+    closed_until = now if grid is None else grid.floor(now)
+    return TimeRange(span.end, closed_until) if span is not None and span.end < closed_until else None
+
+
+def _gaps(ledger: Ledger, missing: RangeSet, grid: Grid | None) -> tuple[Gap, ...]:
+    """Everything that is not held; neighbours with one reason are one gap."""
+    pairs: dict[tuple[str, bool, str], list[tuple[int, int]]] = {}
+    for entry in ledger:
+        if entry.state != "rows":
+            why = (entry.reason or "venue_has_none", _is_final(entry), "")
+            pairs.setdefault(why, []).append((entry.start, entry.end))
+    pairs["not_requested", False, "no call has asked for it"] = [(r.start, r.end) for r in missing]
+    gaps = [
+        Gap(
+            start_ns=r.start,
+            end_ns=r.end,
+            bars=None if grid is None else grid.count(r),
+            reason=reason,
+            final=final,
+            detail=detail,
+        )
+        for (reason, final, detail), found in pairs.items()
+        for r in RangeSet.from_pairs(found)
+    ]
+    return tuple(sorted(gaps, key=lambda gap: gap.start_ns))
