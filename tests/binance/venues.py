@@ -184,7 +184,8 @@ def sources(data: MarketData) -> list[str]:
 
 def bars_of_rest(venue: Emulator, market: str, symbol: str, interval: str, start: datetime, end: datetime) -> Any:
     """What the venue's own book tells, all pages at once: ``start <= open < end``."""
-    book = venue._archive.book  # noqa: SLF001
+    rooms = venue._gate._rooms
+    book = rooms.rest._book if rooms.rest is not None else rooms.archive.book
     series = book.series(market, symbol)
     from dsm_binance.emulator.intervals import INTERVALS
 

@@ -55,13 +55,13 @@ class Granularity:
 
     def periods(self, ranges: RangeSet) -> Iterator[TimeRange]:
         """Periods that overlap ``ranges``, ascending, each once."""
-        last = None
+        done: int | None = None
         for r in ranges:
-            start = max(self.grid.floor(r.start), last or self.grid.floor(r.start))
+            start = self.grid.floor(r.start) if done is None else max(self.grid.floor(r.start), done)
             while start < r.end:
-                last = self.grid.next(start)
-                yield TimeRange(start, last)
-                start = last
+                done = self.grid.next(start)
+                yield TimeRange(start, done)
+                start = done
 
 
 class ArchiveClient(DataClientInterface):
@@ -110,6 +110,9 @@ class ArchiveClient(DataClientInterface):
             for period in list(size.periods(remaining)):
                 task = self._task(size, period, finest)
                 if task.name in skip or size.published_at(period.end) > now:
+                    continue
+                if self.grid is not None and not self.grid.count_all(remaining & RangeSet.of(period)):
+                    # A week that ends in this month opened in the one before, and stands there.
                     continue
                 if finest or self._touches_all(sizes[-1], period, remaining):
                     tasks.append(task)

@@ -13,7 +13,7 @@ from dsm_core.errors import RequestError, UnsupportedIntervalError
 from dsm_core.model.grid import Grid
 from dsm_core.model.interval import Interval
 from dsm_core.model.names import ChartType, DataSource, MarketType
-from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange, from_ns, to_ns
+from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange, from_ns
 from dsm_core.plugins.answer import Answer
 from dsm_core.plugins.context import ClientContext
 from dsm_core.plugins.spec import ClientSpec, Rolling, Since
@@ -130,19 +130,17 @@ class DataClientInterface(ABC):
         return tuple(t for t in tasks if t.name not in skip)
 
     def within_history(self, ranges: RangeSet, now: int) -> RangeSet:
-        """The part of ``ranges`` that the source's declared history can hold."""
+        """The part of ``ranges`` that the source's declared history can hold, as whole slots."""
         history = self.spec.history
         if isinstance(history, Since):
-            day = (
-                history.day
-                if isinstance(history.day, datetime)
-                else from_ns(0).replace(year=history.day.year, month=history.day.month, day=history.day.day)
-            )
-            first = to_ns(day)
+            first = history.first_ns
         elif isinstance(history, Rolling):
             first = self._rolling_start(history, now)
         else:
             return ranges
+        if self.grid is not None:
+            # Half a slot can neither be asked for nor vouched for.
+            first = self.grid.ceil(first)
         return RangeSet.from_pairs((max(r.start, first), r.end) for r in ranges)
 
     def _rolling_start(self, history: Rolling, now: int) -> int:

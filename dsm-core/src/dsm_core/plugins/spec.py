@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Literal
 
 from attrs import field, frozen
@@ -11,6 +11,7 @@ from attrs import field, frozen
 from dsm_core.model.grid import Grid, grid_for
 from dsm_core.model.interval import Interval
 from dsm_core.model.names import ChartType, DataSource, MarketType
+from dsm_core.model.time_range import to_ns
 
 __all__ = ["ClientSpec", "History", "Rolling", "Since", "Unlimited"]
 
@@ -22,9 +23,17 @@ class Unlimited:
 
 @frozen
 class Since:
-    """The source holds nothing that opened before ``day`` (UTC)."""
+    """The source holds nothing that opened before ``day`` (UTC, where it names no zone)."""
 
     day: date | datetime
+
+    @property
+    def first_ns(self) -> int:
+        """Start of the history in UTC nanoseconds."""
+        day = self.day
+        if not isinstance(day, datetime):
+            day = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        return to_ns(day if day.tzinfo else day.replace(tzinfo=UTC))
 
 
 @frozen(kw_only=True)
