@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
 from binance.venues import (
     DAY,
     HOUR,
@@ -26,8 +27,12 @@ from binance.venues import (
 )
 from dsm_binance import VisionAPIError
 from dsm_binance.emulator import Emulator, Fault
-
-from dsm_core.errors import AccessDeniedError, AllSourcesFailedError, ChecksumMismatchError, SchemaMismatchError
+from dsm_core.errors import (
+    AccessDeniedError,
+    AllSourcesFailedError,
+    ChecksumMismatchError,
+    SchemaMismatchError,
+)
 
 MONTH: tuple[Any, ...] = ("BTCUSDT", "2024-04", "2024-04", "1h")
 DAYS: tuple[Any, ...] = ("BTCUSDT", "2024-06-10", "2024-06-12", "1h")
@@ -74,7 +79,9 @@ def test_a_month_that_cannot_be_verified_is_read_from_its_days(venues: Venues, d
     assert len(data.failures) == 1
 
 
-def test_a_damaged_zip_that_matches_its_checksum_is_refused(venues: Venues, desk: Desk, tmp_path: Path) -> None:
+def test_a_damaged_zip_that_matches_its_checksum_is_refused(
+    venues: Venues, desk: Desk, tmp_path: Path
+) -> None:
     path = write_zip(tmp_path, "spot/BTCUSDT/1h/2024-06-11", make_rows(DAY_START, 24))
     damaged = bytearray(path.read_bytes())
     damaged[60] ^= 0xFF
@@ -281,9 +288,7 @@ def test_a_refused_file_with_no_other_source_is_an_error_that_names_it(
     assert not list((desk.tmp_path / "cache").rglob("*.arrow"))
 
 
-def test_a_refused_file_is_asked_for_again_by_the_next_call(
-    venues: Venues, desk: Desk
-) -> None:
+def test_a_refused_file_is_asked_for_again_by_the_next_call(venues: Venues, desk: Desk) -> None:
     venue = venues(faults=[Fault("bad-checksum", "2024-06-11", times=None)])
     manager = desk.manager(venue)
     data = manager.query(*DAYS, enforce_source="vision", on_gaps="ignore")
@@ -307,7 +312,9 @@ def _beside_rest(venues: Venues, desk: Desk, files: Path) -> Any:
 def _serve(venues: Venues, desk: Desk, files: Path, path: Path, body: bytes) -> Any:
     """The same with other bytes under the checksum's own authority."""
     bad = venues(data=[files])
-    recording = bad._gate._rooms.archive.book.recordings.file(f"data/spot/daily/klines/BTCUSDT/1h/{path.name}")
+    recording = bad._gate._rooms.archive.book.recordings.file(
+        f"data/spot/daily/klines/BTCUSDT/1h/{path.name}"
+    )
     recording.__dict__["body"] = body
     recording.__dict__["sidecar"] = None
     good = venues()

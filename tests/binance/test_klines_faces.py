@@ -12,11 +12,32 @@ import pandas as pd
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from binance.venues import COLUMNS, DAY, HOUR, NOW, Desk, Venues, assert_equal, check_frame, gaps, sent, sources, utc
-from dsm_binance.emulator import Emulator, Outage
 
 import dsm_core
-from dsm_core import ChartType, DataClientFactory, DataProvider, DataSource, DataSourceManager, Interval, MarketType
+from binance.venues import (
+    COLUMNS,
+    DAY,
+    HOUR,
+    NOW,
+    Desk,
+    Venues,
+    assert_equal,
+    check_frame,
+    gaps,
+    sent,
+    sources,
+    utc,
+)
+from dsm_binance.emulator import Emulator, Outage
+from dsm_core import (
+    ChartType,
+    DataClientFactory,
+    DataProvider,
+    DataSource,
+    DataSourceManager,
+    Interval,
+    MarketType,
+)
 from dsm_core.errors import IncompleteDataError, IncompleteDataWarning, PluginContractError
 from dsm_core.plugins import ClientSpec
 
@@ -87,7 +108,10 @@ def test_labels_dates_and_text_with_offset_are_times(
 def test_the_last_seven_days_and_the_last_thousand_bars(venue: Emulator, desk: Desk) -> None:
     manager = desk.manager(venue)
     week = manager.query("BTCUSDT", last="7d", interval="1h")
-    assert (week.to_pandas().index[0], week.to_pandas().index[-1]) == (utc(2024, 6, 8, 13), utc(2024, 6, 15, 11))
+    assert (week.to_pandas().index[0], week.to_pandas().index[-1]) == (
+        utc(2024, 6, 8, 13),
+        utc(2024, 6, 15, 11),
+    )
     assert week.gaps == ()
     bars = manager.get_data("BTCUSDT", last=1000, interval="1h")
     assert len(bars) == 1000
@@ -124,7 +148,11 @@ def test_the_source_of_each_row_is_told_also_when_it_comes_from_the_cache(
     venue: Emulator, desk: Desk
 ) -> None:
     manager = desk.manager(venue)
-    span: dict[str, Any] = {"start_time": utc(2024, 6, 14), "end_time": utc(2024, 6, 15, 11), "interval": "1h"}
+    span: dict[str, Any] = {
+        "start_time": utc(2024, 6, 14),
+        "end_time": utc(2024, 6, 15, 11),
+        "interval": "1h",
+    }
     for _ in range(2):
         frame = manager.get_data("BTCUSDT", **span, include_source_metadata=True)
         assert list(frame.columns) == [*COLUMNS, "_data_source"]
@@ -144,9 +172,11 @@ def test_polars_and_pandas_tell_the_same(venue: Emulator, desk: Desk) -> None:
     assert other.columns == ["open_time", *COLUMNS, "_data_source"]
     assert other.schema["open_time"] == pl.Datetime("ns", "UTC")
     for name in COLUMNS:
-        assert (other[name].to_numpy() == frame[name].dt.tz_localize(None).to_numpy()).all() if name == (
-            "close_time"
-        ) else (other[name].to_numpy() == frame[name].to_numpy()).all()
+        assert (
+            (other[name].to_numpy() == frame[name].dt.tz_localize(None).to_numpy()).all()
+            if name == ("close_time")
+            else (other[name].to_numpy() == frame[name].to_numpy()).all()
+        )
     assert other["_data_source"].to_list() == frame["_data_source"].to_list()
 
 
@@ -337,14 +367,20 @@ def test_the_module_level_call_gives_the_same_frame(venue: Emulator, desk: Desk)
 class Doubled(dsm_core.DataClientInterface):
     """A client made at run time: prices that count the hours."""
 
-    spec = ClientSpec(market_type="spot", chart_type="klines", source="made", intervals={Interval("1h"): "1h"},
-                      columns=frozenset({"open", "high", "low", "close", "close_time"}), authoritative=True)
+    spec = ClientSpec(
+        market_type="spot",
+        chart_type="klines",
+        source="made",
+        intervals={Interval("1h"): "1h"},
+        columns=frozenset({"open", "high", "low", "close", "close_time"}),
+        authoritative=True,
+    )
 
     def fetch(self, start_time: datetime, end_time: datetime, **kwargs: Any) -> pd.DataFrame:
         opens = pd.date_range(start_time, end_time, freq="1h", inclusive="left", name="open_time")
         prices = pd.Series(range(len(opens)), index=opens, dtype="float64")
         closes = opens + pd.Timedelta("1h") - pd.Timedelta("1ms")
-        return pd.DataFrame({c: prices for c in ("open", "high", "low", "close")}).assign(close_time=closes)
+        return pd.DataFrame(dict.fromkeys(("open", "high", "low", "close"), prices)).assign(close_time=closes)
 
 
 def test_a_client_registered_at_run_time_is_a_provider(desk: Desk) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
 from binance.venues import (
     COLUMNS,
     DAY,
@@ -23,7 +24,6 @@ from binance.venues import (
     utc,
 )
 from dsm_binance.emulator import Emulator, Listing
-
 from dsm_core.errors import IncompleteDataWarning, UnsupportedIntervalError
 
 SYMBOLS = {"spot": "BTCUSDT", "um": "BTCUSDT", "cm": "BTCUSD_PERP"}
@@ -41,7 +41,9 @@ SPANS = {
 def truth(venue: Emulator, market: str, interval: str, start: datetime, end: datetime) -> pd.DataFrame:
     rows = bars_of_rest(venue, market, SYMBOLS[market], interval, start, end)
     index = pd.to_datetime([int(r[0]) * 10**6 for r in rows], utc=True).as_unit("ns").rename("open_time")
-    cells = [[*map(float, r[1:6]), int(r[6]) * 10**6, float(r[7]), int(r[8]), *map(float, r[9:11])] for r in rows]
+    cells = [
+        [*map(float, r[1:6]), int(r[6]) * 10**6, float(r[7]), int(r[8]), *map(float, r[9:11])] for r in rows
+    ]
     frame = pd.DataFrame(cells, columns=COLUMNS, index=index)
     frame["close_time"] = pd.to_datetime(frame["close_time"], utc=True).astype(UTC_NS)
     return frame
@@ -77,7 +79,8 @@ def test_bars_of_several_days_come_out_right_however_late_their_files_are(
     expected = truth(venue, market, interval, utc(2023), NOW)
     assert_equal(data.to_pandas(), expected[expected["close_time"] < NOW])
     assert [g.reason for g in data.gaps] == ["not_closed_yet"]
-    assert sources(data) == (["vision"] if (lag, interval) == (0, "1M") else ["vision", "rest"])
+    # A bar that closes after its month is asked of REST, so the sources take turns.
+    assert set(sources(data)) == ({"vision"} if (lag, interval) == (0, "1M") else {"vision", "rest"})
     venue.clear_requests()
     manager.query(SYMBOLS[market], "2023-01", NOW, interval, on_gaps="ignore")
     assert venue.requests == []
@@ -113,7 +116,11 @@ def test_coin_m_windows_of_more_than_200_days_lose_no_row(interval: str, venues:
         "BTCUSD_PERP", utc(2023), utc(2024, 5), interval, enforce_source="rest", inclusive="left"
     )
     assert_equal(data.to_pandas(), truth(venue, "cm", interval, utc(2023), utc(2024, 5)))
-    spans = [int(r.query["endTime"]) - int(r.query["startTime"]) for r in sent(venue, "klines") if "endTime" in r.query]
+    spans = [
+        int(r.query["endTime"]) - int(r.query["startTime"])
+        for r in sent(venue, "klines")
+        if "endTime" in r.query
+    ]
     assert max(spans) <= 200 * 86_400_000
     assert {r.status for r in venue.requests} == {200}
 

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+
 from binance.venues import (
     DAY,
     HOUR,
@@ -28,7 +29,6 @@ from binance.venues import (
     utc,
 )
 from dsm_binance.emulator import Emulator, Outage
-
 from dsm_core.errors import IncompleteDataWarning
 
 SPAN: dict[str, Any] = {"start_time": utc(2024, 5, 28), "end_time": utc(2024, 6, 15, 11), "interval": "1h"}
@@ -41,7 +41,8 @@ from datetime import datetime
 from dsm_core import DataSourceManager
 given = json.loads(sys.argv[1])
 now = datetime.fromisoformat(given["now"])
-with DataSourceManager("spot", cache_dir=given["cache"], config=given["config"], clock=lambda: now) as manager:
+own = {"cache_dir": given["cache"], "config": given["config"], "clock": lambda: now}
+with DataSourceManager("spot", **own) as manager:
     data = manager.query("BTCUSDT", given["start"], given["end"], "1h")
 print(json.dumps([len(data), data.requests, float(data.to_pandas()["close"].sum()), len(data.gaps)]))
 """
@@ -54,7 +55,9 @@ def holed(venues: Venues) -> Emulator:
     return venues(outages=outages, missing=UNPUBLISHED)
 
 
-def truth(venue: Emulator, start: datetime, end: datetime, *, market: str = "spot", symbol: str = "BTCUSDT") -> Any:
+def truth(
+    venue: Emulator, start: datetime, end: datetime, *, market: str = "spot", symbol: str = "BTCUSDT"
+) -> Any:
     return frame_of(bars_of_rest(venue, market, symbol, "1h", start, end), "1h")
 
 
@@ -151,7 +154,9 @@ def test_the_requests_made_are_those_of_the_plan(market: str, venue: Emulator, d
     assert plan.weight + plan.clock_requests == sum(r.weight for r in venue.requests)
     objects = {s.task.name for s in plan.steps if s.task.url}
     assert {r.path.rpartition("/")[2] for r in sent(venue, "zip")} == {unquote(name) for name in objects}
-    pages = {(s.task.span.start // 10**6, (s.task.span.end - 1) // 10**6) for s in plan.steps if not s.task.url}
+    pages = {
+        (s.task.span.start // 10**6, (s.task.span.end - 1) // 10**6) for s in plan.steps if not s.task.url
+    }
     asked = {(int(r.query["startTime"]), int(r.query["endTime"])) for r in sent(venue, "klines")}
     assert asked == pages
     assert len(sent(venue, "time")) == plan.clock_requests == 1
@@ -165,7 +170,9 @@ def test_a_plan_for_what_the_cache_holds_is_empty(venue: Emulator, desk: Desk) -
     assert "held" in str(plan)
 
 
-@pytest.mark.parametrize("missing", [utc(2024, 4, 17, 5), utc(2024, 4, 17), utc(2024, 4, 30, 23), utc(2024, 4, 1)])
+@pytest.mark.parametrize(
+    "missing", [utc(2024, 4, 17, 5), utc(2024, 4, 17), utc(2024, 4, 30, 23), utc(2024, 4, 1)]
+)
 def test_a_cached_month_that_lacks_one_bar_is_completed_by_a_request_for_that_bar(
     missing: datetime, venue: Emulator, desk: Desk
 ) -> None:

@@ -141,12 +141,12 @@ def test_cache_verify_prints_a_damaged_file_and_exits_with_3(run: Run, place: Pa
     assert file.exists()
 
 
-def test_get_heals_a_damaged_file_and_warns_of_it(shell: Shell, place: Path) -> None:
-    shell(*DAY)
+def test_get_heals_a_damaged_file_and_warns_of_it(run: Run, shell: Shell, place: Path) -> None:
+    run(*DAY)
     [file] = (place / "cache").rglob("*.arrow")
     file.write_bytes(b"x" * 100)
     done = shell(*DAY, "--format", "csv")
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 25
     assert done.stderr.startswith(f"warning: Cache file {file}")
-    assert shell("cache", "verify").returncode == 0
+    assert run("cache", "verify").exit_code == 0

@@ -82,7 +82,10 @@ def test_wrong_usage_exits_with_2_and_says_where_help_is(
         ((*SPOT[:3], "--market", "sopt", "--last", "3"), "Provider 'binance' has no market 'sopt'."),
         (("get", "BTCUSDT", "7h", "--market", "spot", "--last", "3"), "7h"),
         (("get", "NOSUCHUSDT", *DAY[2:]), "NOSUCHUSDT"),
-        ((*SPOT, "--start", "2024-03-02", "--end", "2024-03-01"), "is after end_time"),
+        (
+            (*SPOT, "--start", "2024-03-02", "--end", "2024-03-01"),
+            "--start 2024-03-02 00:00 is after --end 2024-03-01 00:00.",
+        ),
         ((*SPOT, "--start", "2024-03-01T00:00"), "has no time zone"),
         ((*DAY, "--columns", "opne"), "klines has no column 'opne'."),
         ((*DAY, "--source", "tape"), "There is no source 'tape'."),
@@ -95,6 +98,17 @@ def test_a_refused_request_exits_with_4(run: Run, args: tuple[str, ...], message
     assert result.stderr.startswith("error: ")
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "hint"),
+    [
+        ((*SPOT[:3], "--last", "3"), "hint: Pass --market one of spot, futures_usdt, futures_coin."),
+        ((*SPOT, "--start", "2024-03-01T00:00"), "hint: Write 2024-03-01T00:00:00+00:00 for UTC."),
+    ],
+)
+def test_a_hint_speaks_of_options_and_not_of_python(run: Run, args: tuple[str, ...], hint: str) -> None:
+    assert run(*args).stderr.splitlines()[1] == hint
 
 
 def test_a_symbol_that_climbs_writes_nothing(run: Run, place: Path) -> None:
@@ -176,19 +190,17 @@ def test_ctrl_c_exits_with_130_and_no_traceback(place: Path) -> None:
 def test_colours_are_for_terminals_and_no_color_is_kept(place: Path, shell: Shell) -> None:
     from cli.terminal import in_terminal  # noqa: PLC0415 - pty is not on Windows
 
-    args = (*DAY, "--columns", "opne")
-    assert COLOUR.search(in_terminal(*args)[1])
-    assert not COLOUR.search(in_terminal(*args, NO_COLOR="1")[1])
-    assert not COLOUR.search(in_terminal(*DAY, NO_COLOR="1")[1])
-    assert "\x1b" not in shell(*args).stderr
+    assert COLOUR.search(in_terminal("got")[1])
+    assert "\x1b" not in in_terminal("got", NO_COLOR="1")[1]
+    assert "\x1b" not in shell("got").stderr
 
 
 @needs_posix
-def test_progress_is_shown_at_a_terminal_and_gone_at_the_end(place: Path, shell: Shell) -> None:
+def test_progress_is_shown_at_a_terminal_and_gone_at_the_end(place: Path) -> None:
     from cli.terminal import in_terminal  # noqa: PLC0415 - pty is not on Windows
 
-    code, shown = in_terminal(*DAY)
+    code, shown = in_terminal(*DAY, NO_COLOR="1")
     assert code == 0
+    assert not COLOUR.search(shown)
     assert "parts, " in shown
     assert "parts, " not in in_terminal(*DAY)[1], "the cache needs no progress"
-    assert "parts, " not in shell(*DAY, DSM_CACHE_DIR=str(place / "other")).stderr

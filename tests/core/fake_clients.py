@@ -27,7 +27,9 @@ from dsm_core.schema.chart_type import KLINES
 
 NO_CONTEXT: Any = None
 MONTHLY = Granularity(name="monthly", grid=MonthGrid(), published_at=lambda end: end + 3 * DAY)
-DAILY = Granularity(name="daily", grid=EpochGrid(DAY), published_at=lambda end: end + 8 * HOUR, size_bytes=1000)
+DAILY = Granularity(
+    name="daily", grid=EpochGrid(DAY), published_at=lambda end: end + 8 * HOUR, size_bytes=1000
+)
 
 
 def spec_of(interval: str, source: str, **more: Any) -> ClientSpec:

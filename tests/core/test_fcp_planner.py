@@ -42,8 +42,10 @@ histories = st.sampled_from(
 def clients_of(draw: st.DrawFn, interval: str, *, is_archive: bool) -> DataClientInterface:
     history = draw(histories)
     if is_archive:
-        sizes = (MONTHLY,) if interval in ("3d", "1w", "1M") else draw(
-            st.sampled_from([(MONTHLY, DAILY), (DAILY,), (MONTHLY,)])
+        sizes = (
+            (MONTHLY,)
+            if interval in ("3d", "1w", "1M")
+            else draw(st.sampled_from([(MONTHLY, DAILY), (DAILY,), (MONTHLY,)]))
         )
         return archive(interval, sizes=sizes, history=history)
     return paged(
@@ -104,7 +106,9 @@ def test_tasks_lie_in_the_history_of_their_source(request: tuple[Series, TimeRan
     if isinstance(last, PagedClient):
         assert not servable
     else:
-        assert servable == slots(series, last.unpublished(plan.unplanned, NOW) & last.within_history(plan.unplanned, NOW))
+        assert servable == slots(
+            series, last.unpublished(plan.unplanned, NOW) & last.within_history(plan.unplanned, NOW)
+        )
 
 
 @quick
@@ -130,7 +134,9 @@ def test_pages_keep_to_the_limits_of_their_source(request: tuple[Series, TimeRan
         rows, seconds = client.spec.page_rows, client.spec.max_span_s
         count = series.grid.count(step.task.span)
         assert rows is None or count <= rows
-        assert seconds is None or step.task.span.end - step.task.span.start <= seconds * NS_PER_S or count == 1
+        assert (
+            seconds is None or step.task.span.end - step.task.span.start <= seconds * NS_PER_S or count == 1
+        )
 
 
 @quick
@@ -199,7 +205,10 @@ def plan_of(series: Series, start: int, end: int, held: RangeSet | None = None, 
 
 
 def names(plan: Plan) -> list[str]:
-    return [f"{s.task.source} {s.task.granularity or 'page'} {from_ns(s.task.span.start):%m-%d}" for s in plan.steps]
+    return [
+        f"{s.task.source} {s.task.granularity or 'page'} {from_ns(s.task.span.start):%m-%d}"
+        for s in plan.steps
+    ]
 
 
 def test_a_quarter_comes_in_months_then_days_then_pages() -> None:
@@ -236,7 +245,9 @@ def test_a_bar_is_asked_of_the_object_in_which_it_opens() -> None:
 
 def test_small_ranges_near_each_other_share_a_page() -> None:
     series = series_of(paged(page_rows=24))
-    need = RangeSet.from_pairs([(at(2024, 1, 1, 5), at(2024, 1, 1, 6)), (at(2024, 1, 1, 20), at(2024, 1, 1, 22))])
+    need = RangeSet.from_pairs(
+        [(at(2024, 1, 1, 5), at(2024, 1, 1, 6)), (at(2024, 1, 1, 20), at(2024, 1, 1, 22))]
+    )
     held = RangeSet.from_pairs([(at(2024, 1, 1), at(2024, 1, 2))]) - need
     plan = plan_of(series, at(2024, 1, 1), at(2024, 1, 2), held)
     assert [s.task.span for s in plan.steps] == [TimeRange(at(2024, 1, 1, 5), at(2024, 1, 1, 22))]

@@ -62,9 +62,7 @@ def test_floor_ceil_and_next_enclose_an_instant(named: tuple[Interval, Grid], t:
 
 @quick
 @given(grids, instants(at(1950, 1, 1), at(2150, 1, 1)), st.integers(-30, 30))
-def test_going_back_and_forth_ends_where_it_began(
-    named: tuple[Interval, Grid], t: int, slots: int
-) -> None:
+def test_going_back_and_forth_ends_where_it_began(named: tuple[Interval, Grid], t: int, slots: int) -> None:
     _, grid = named
     there = grid.back(t, slots)
     assert grid.back(there, -slots) == grid.ceil(t)
@@ -91,7 +89,9 @@ def test_slots_are_the_opens_inside_a_span(
 
 
 @quick
-@given(grids, st.lists(st.tuples(instants(at(2019, 1, 1), at(2019, 3, 1)), st.integers(1, 3 * DAY)), max_size=4))
+@given(
+    grids, st.lists(st.tuples(instants(at(2019, 1, 1), at(2019, 3, 1)), st.integers(1, 3 * DAY)), max_size=4)
+)
 def test_runs_of_the_slots_of_a_range_are_the_aligned_range(
     named: tuple[Interval, Grid], pairs: list[tuple[int, int]]
 ) -> None:

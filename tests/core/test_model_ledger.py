@@ -99,7 +99,9 @@ def test_rows_replace_what_was_told_of_their_range(before: list[LedgerEntry], ne
     rows = evolve(newer, state="rows", reason=None)
     after = Ledger().overlay(before).overlay([rows])
     inside = after.within(TimeRange(rows.start, rows.end))
-    assert {(e.state, e.source, e.first_fetched) for e in inside} == {("rows", rows.source, rows.first_fetched)}
+    assert {(e.state, e.source, e.first_fetched) for e in inside} == {
+        ("rows", rows.source, rows.first_fetched)
+    }
     assert inside.ranges() == RangeSet.from_pairs([(rows.start, rows.end)])
 
 

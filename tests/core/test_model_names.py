@@ -20,8 +20,20 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 @pytest.mark.parametrize(
     ("written", "same"),
-    [("60m", "1h"), ("24h", "1d"), ("60s", "1m"), ("3600s", "1h"), ("86400s", "1d"), ("1440m", "1d")]
-    + [("1mo", "1M"), ("12mo", "12M"), ("90s", "90s"), ("120m", "2h"), ("36h", "36h"), ("007m", "7m")],
+    [
+        ("60m", "1h"),
+        ("24h", "1d"),
+        ("60s", "1m"),
+        ("3600s", "1h"),
+        ("86400s", "1d"),
+        ("1440m", "1d"),
+        ("1mo", "1M"),
+        ("12mo", "12M"),
+        ("90s", "90s"),
+        ("120m", "2h"),
+        ("36h", "36h"),
+        ("007m", "7m"),
+    ],
 )
 def test_equal_lengths_are_equal_intervals(written: str, same: str) -> None:
     assert Interval(written) == Interval(same) == same
@@ -42,7 +54,10 @@ def test_reading_an_interval_keeps_its_length(number: int, unit: str) -> None:
     assert Interval(str(read)) == read
 
 
-@pytest.mark.parametrize("text", "1s 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w 1M".split())
+@pytest.mark.parametrize(
+    "text",
+    ["1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M"],
+)
 def test_the_usual_intervals_are_constants(text: str) -> None:
     interval = Interval(text)
     assert getattr(Interval, interval.name) == interval
@@ -63,7 +78,8 @@ def test_months_have_no_length_in_nanoseconds_and_a_path_name_that_keeps_case_ap
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "m", "0m", "00h", "-1m", "1.5h", "1y", "1D", "1H", "1S", " 1m", "1m ", "1m\n", "1234567s", "1MO"]
+    "bad",
+    ["", "m", "0m", "00h", "-1m", "1.5h", "1y", "1D", "1H", "1S", " 1m", "1m ", "1m\n", "1234567s", "1MO"],
 )
 def test_text_that_is_no_interval_is_refused_by_name(bad: str) -> None:
     with pytest.raises(RequestError) as caught:
@@ -79,7 +95,8 @@ def test_a_value_of_another_type_is_no_interval(bad: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [Interval("8h"), Interval("1M"), MarketType.SPOT, ChartType("bars"), DataSource.REST, DataProvider("x1")]
+    "value",
+    [Interval("8h"), Interval("1M"), MarketType.SPOT, ChartType("bars"), DataSource.REST, DataProvider("x1")],
 )
 def test_names_survive_pickling_and_copying(value: str) -> None:
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
@@ -109,7 +126,9 @@ def test_any_well_formed_name_is_open_to_a_provider() -> None:
     assert MarketType(MarketType.SPOT) is not None
 
 
-@pytest.mark.parametrize("bad", ["", " ", "2spot", "spot-um", "a b", "spot!", "späť", "_spot", "a\nb", "../x"])
+@pytest.mark.parametrize(
+    "bad", ["", " ", "2spot", "spot-um", "a b", "spot!", "späť", "_spot", "a\nb", "../x"]
+)
 def test_ill_formed_names_are_refused_by_name(bad: str) -> None:
     for cls in (MarketType, ChartType, DataSource, DataProvider):
         with pytest.raises(RequestError) as caught:

@@ -75,7 +75,9 @@ def test_a_distribution_without_metadata_hides_no_other(folder: Path) -> None:
 
 def test_an_unreadable_entry_costs_nobody_else_anything(folder: Path) -> None:
     write_dist(folder, "dsm-odd", providers={"odd": "not a module!"})
-    write_dist(folder, "dsm-whole", providers={"whole": "whole_mod"}, modules={"whole_mod": plugin_code("whole")})
+    write_dist(
+        folder, "dsm-whole", providers={"whole": "whole_mod"}, modules={"whole_mod": plugin_code("whole")}
+    )
     found = installed_providers(distributions(folder))
     assert load_plugin(find_provider("whole", found)).provider.name == "whole"
     with pytest.raises(PluginLoadError, match=r"dsm-odd 1.0"):
@@ -110,7 +112,13 @@ def test_an_event_hook_is_handed_out(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["import a_module_that_nobody_has", "1 / 0", "def broken(:", "import sys; sys.exit(3)", "from dsm_core import Nope"],
+    [
+        "import a_module_that_nobody_has",
+        "1 / 0",
+        "def broken(:",
+        "import sys; sys.exit(3)",
+        "from dsm_core import Nope",
+    ],
 )
 def test_a_broken_import_names_distribution_and_version(folder: Path, code: str) -> None:
     with pytest.raises(PluginLoadError, match=r"dsm-broken 3\.1 \(provider 'broken'\)") as caught:
@@ -141,7 +149,11 @@ def test_one_name_in_two_distributions_is_refused_naming_both(folder: Path) -> N
         ("typo", plugin_code("typo").replace("dsm_provider", "dsm_providr"), "dsm_providr"),
         ("bare", "x = 1", r"no dsm_provider\(\) hook"),
         ("unmarked", plugin_code("unmarked").replace("@hookimpl", ""), r"no dsm_provider\(\) hook"),
-        ("wrong", plugin_code("wrong").replace("return Provider", "return dict"), r"no dsm_provider\(\) hook"),
+        (
+            "wrong",
+            plugin_code("wrong").replace("return Provider", "return dict"),
+            r"no dsm_provider\(\) hook",
+        ),
         ("asks", plugin_code("asks").replace("dsm_provider()", "dsm_provider(config)"), "config"),
         ("raises", plugin_code("raises").replace("return Provider", "raise KeyError"), "KeyError|name"),
         ("newer", plugin_code("newer").replace("clients=", "api=99, clients="), "plugin API 99.*speaks 1"),
@@ -180,14 +192,16 @@ def test_a_chart_type_that_another_plugin_has_is_refused_naming_the_second(folde
     def dsm_chart_types():
         return [ChartSchema(name="klines", kind="events", index="time", columns=())]
     """
-    with pytest.raises(PluginConflictError, match="dsm-usurper 3.1.*'klines'"):
+    with pytest.raises(PluginConflictError, match=r"dsm-usurper 3\.1.*'klines'"):
         load(folder, "usurper", plugin_code("usurper", more))
 
 
 def test_an_unknown_provider_lists_the_installed_and_says_what_to_install(folder: Path) -> None:
     write_dist(folder, "dsm-acme", providers={"acme": "acme_mod", "beta": "beta_mod"})
     found = installed_providers(distributions(folder))
-    with pytest.raises(ProviderNotFoundError, match="installed: acme, beta.*pip install dsm-some-venue") as caught:
+    with pytest.raises(
+        ProviderNotFoundError, match=r"installed: acme, beta.*pip install dsm-some-venue"
+    ) as caught:
         find_provider("some_venue", found)
     assert isinstance(caught.value, PluginError | LookupError)
     with pytest.raises(ProviderNotFoundError, match="Did you mean 'acme'"):

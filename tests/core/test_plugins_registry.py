@@ -81,7 +81,7 @@ def test_a_client_is_registered_as_what_it_says_it_is(registry: Registry, places
 
 @pytest.mark.parametrize("bad", [object, None, "Spot", Spot.fetch, Specless, DataClientInterface])
 def test_what_is_no_client_class_is_refused(registry: Registry, bad: Any) -> None:
-    with pytest.raises(PluginContractError, match="is no client class|has no spec"):
+    with pytest.raises(PluginContractError, match=r"is no client class|has no spec"):
         register(registry, bad)
 
 

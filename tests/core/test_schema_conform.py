@@ -145,6 +145,15 @@ def test_a_missing_required_column_is_named(name: str) -> None:
         conform(bars(minutes(0), **{name: None}), KLINES)
 
 
+def test_a_missing_close_time_is_the_last_millisecond_of_the_slot_where_there_is_a_grid() -> None:
+    rows = bars([FIRST, FIRST + MINUTE + SECOND], close_time=None)
+    table = conformed(rows, grid=MINUTES, snap=True)
+    ends = [FIRST + MINUTE - 10**6, FIRST + 2 * MINUTE - 10**6]
+    assert table["close_time"].cast(pa.int64()).to_pylist() == ends
+    month = conformed(bars([at(2024, 2, 1)], close_time=None), grid=grid_for(Interval("1M")))
+    assert month["close_time"].cast(pa.int64()).to_pylist() == [at(2024, 3, 1) - 10**6]
+
+
 @pytest.mark.parametrize("name", OPTIONAL)
 def test_a_missing_optional_column_is_null(name: str) -> None:
     table = conformed(bars(minutes(0, 1), **{name: None}))
@@ -327,8 +336,22 @@ def test_no_rows_keep_the_exact_schema(rows: Any) -> None:
 
 @pytest.mark.parametrize(
     "rows",
-    [None, 5, "rows", b"rows", [], [{"open": 1}], object(), int, iter(()), pd.Series([1.0]), pl.Series([1.0])]
-    + [np.zeros((2, 2)), pd.DataFrame, pl.DataFrame],
+    [
+        None,
+        5,
+        "rows",
+        b"rows",
+        [],
+        [{"open": 1}],
+        object(),
+        int,
+        iter(()),
+        pd.Series([1.0]),
+        pl.Series([1.0]),
+        np.zeros((2, 2)),
+        pd.DataFrame,
+        pl.DataFrame,
+    ],
 )
 def test_something_that_is_no_table_is_refused(rows: Any) -> None:
     with pytest.raises(SchemaMismatchError):
@@ -385,7 +408,10 @@ random_bars = st.lists(
 @given(random_bars, st.booleans())
 def test_conforming_again_changes_nothing(rows: list[tuple[int, float, int | None]], snap: bool) -> None:
     times = [FIRST + (s if snap else s // 60 * 60) * SECOND for s, _, _ in rows]
-    volume, count = pa.array([v for _, v, _ in rows], pa.float64()), pa.array([c for *_, c in rows], pa.int64())
+    volume, count = (
+        pa.array([v for _, v, _ in rows], pa.float64()),
+        pa.array([c for *_, c in rows], pa.int64()),
+    )
     span = TimeRange(FIRST + 2 * MINUTE, FIRST + 15 * MINUTE)
     how: dict[str, Any] = {"grid": MINUTES, "snap": snap, "span": span}
     once = conform(bars(times, volume=volume, count=count), KLINES, **how)
@@ -423,7 +449,9 @@ typed_columns = st.one_of(
 
 
 @quick
-@given(st.dictionaries(st.sampled_from(["open_time", *KLINES.column_names, "x"]), typed_columns), st.booleans())
+@given(
+    st.dictionaries(st.sampled_from(["open_time", *KLINES.column_names, "x"]), typed_columns), st.booleans()
+)
 def test_a_mapping_of_garbage_raises_nothing_but_a_mismatch(garbage: dict[str, Any], replaces: bool) -> None:
     rows = {**bars(minutes(0, 1)), **garbage} if replaces else garbage
     for make in (dict, pd.DataFrame):
@@ -433,8 +461,7 @@ def test_a_mapping_of_garbage_raises_nothing_but_a_mismatch(garbage: dict[str, A
             continue
         try:
             found = conform(made, KLINES, grid=MINUTES, snap=True)
-        except SchemaMismatchError as error:
-            assert str(error)
-        else:
-            assert isinstance(found, Conformed)
-            assert found.table.schema.equals(KLINES.arrow())
+        except SchemaMismatchError:
+            continue
+        assert isinstance(found, Conformed)
+        assert found.table.schema.equals(KLINES.arrow())

@@ -16,7 +16,7 @@ from dsm_core.model.provenance import Gap, Segment
 from dsm_core.model.time_range import from_ns
 from dsm_core.output import MarketData
 
-__all__ = ["WRITERS", "iso_time"]
+__all__ = ["WRITERS", "iso_time", "write_arrow", "write_csv", "write_json", "write_parquet", "write_table"]
 
 _BATCH: Final = 65_536
 _SHOWN: Final = 10

@@ -158,4 +158,6 @@ class LedgerKeeper:
     async def _run(self, work: Callable[..., T], *args: object) -> T:
         # Threads do not inherit the context, and events of the work belong to this call.
         within = copy_context()
-        return await asyncio.get_running_loop().run_in_executor(self.workers, partial(within.run, work, *args))
+        return await asyncio.get_running_loop().run_in_executor(
+            self.workers, partial(within.run, work, *args)
+        )

@@ -59,7 +59,7 @@ def installed_providers(
 ) -> tuple[InstalledProvider, ...]:
     """Every provider that an installed distribution declares, by name; imports nothing."""
     found: dict[tuple[str, str], InstalledProvider] = {}
-    for dist in importlib_metadata.distributions() if distributions is None else distributions:
+    for dist in importlib_metadata.Distribution.discover() if distributions is None else distributions:
         for entry in dist.entry_points.select(group=GROUP):
             provider = _described(dist, entry)
             if provider is not None:
@@ -98,10 +98,11 @@ def find_provider(name: str, installed: Iterable[InstalledProvider]) -> Installe
     if not claims:
         known = ", ".join(sorted(by_name)) or "none"
         close = get_close_matches(name, by_name, n=1)
-        guess = f"Did you mean {close[0]!r}? " if close else ""
+        # No package is named for a slip of the pen: somebody might have registered it.
+        hint = f"Did you mean {close[0]!r}?" if close else f"Run: pip install dsm-{name.replace('_', '-')}"
         raise ProviderNotFoundError(
             f"No installed package provides {name!r}; installed: {known}.",
-            hint=f"{guess}Run: pip install dsm-{name.replace('_', '-')}",
+            hint=hint,
             provider=name,
         )
     if len(claims) > 1:

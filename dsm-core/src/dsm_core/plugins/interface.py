@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, ClassVar
 
-from dsm_core.errors import RequestError, UnsupportedIntervalError
+from dsm_core.errors import RequestError
 from dsm_core.model.grid import Grid
 from dsm_core.model.interval import Interval
 from dsm_core.model.names import ChartType, DataSource, MarketType
@@ -87,22 +87,6 @@ class DataClientInterface(ABC):
                 f"{symbol!r} is not a symbol.",
                 hint="Use the venue's own name, such as 'BTCUSDT'.",
                 symbol=repr(symbol),
-            )
-
-    @classmethod
-    def check_interval(cls, interval: Interval) -> None:
-        """Refuse an interval the market has no bars of.
-
-        Raises
-        ------
-        UnsupportedIntervalError
-            Listing those it has.
-        """
-        if interval not in cls.spec.intervals:
-            raise UnsupportedIntervalError(
-                f"{cls.spec.market_type} {cls.spec.chart_type} has no interval {interval!s}.",
-                hint=f"It has: {', '.join(cls.spec.intervals)}.",
-                interval=str(interval),
             )
 
     def plan(self, ranges: RangeSet, now: int, skip: frozenset[str] = frozenset()) -> tuple[Task, ...]:

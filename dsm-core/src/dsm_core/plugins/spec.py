@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from typing import Literal
 
 from attrs import field, frozen
 
@@ -69,8 +68,6 @@ class ClientSpec:
         Whether an absence in its answers is the venue's word. True for a venue's REST.
     grid
         The grid of an interval; returns None where expected bars are unknown.
-    stamp
-        Whether the vendor stamps bars at their start or their end.
     snap
         Move a bar that is stamped off the grid to the slot that holds it.
     options
@@ -91,7 +88,6 @@ class ClientSpec:
     history: History = Unlimited()
     authoritative: bool = False
     grid: Callable[[Interval], Grid | None] = grid_for
-    stamp: Literal["start", "end"] = "start"
     snap: bool = False
     options: frozenset[str] = frozenset()
     cost: Callable[[int], int] = lambda rows: 1

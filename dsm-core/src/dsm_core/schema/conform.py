@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dsm_core.errors import SchemaMismatchError
 from dsm_core.model.grid import Grid
-from dsm_core.model.time_range import EARLIEST_NS, LATEST_NS, TimeRange, iso
+from dsm_core.model.time_range import EARLIEST_NS, LATEST_NS, NS_PER_MS, TimeRange, iso
 from dsm_core.schema.chart_type import ChartSchema
 from dsm_core.schema.column import Column
 
@@ -98,8 +98,9 @@ def conform(
     table = _arrow(rows, schema)
     if not len(table):
         return Conformed(empty_table(schema))
-    columns = [_time_column(table, Column(schema.index, "time", "UTC"))]
-    columns += [_column(table, column, absent) for column in schema.columns]
+    index = _time_column(table, Column(schema.index, "time", "UTC"))
+    table = _with_slot_ends(table, schema, grid, index)
+    columns = [index, *(_column(table, column, absent) for column in schema.columns)]
     table = pa.Table.from_arrays(columns, schema=schema.arrow())
     _check_order(table, schema)
     times = np.asarray(columns[0].cast(pa.int64()))
@@ -109,6 +110,17 @@ def conform(
         table = table.slice(a, b - a)
         off_grid = off_grid[(off_grid >= span.start) & (off_grid < span.end)]
     return Conformed(table, duplicates, off_grid)
+
+
+def _with_slot_ends(table: pa.Table, schema: ChartSchema, grid: Grid | None, index: pa.Array) -> pa.Table:
+    """Add the columns that a grid can tell where the source did not give them."""
+    if grid is None:
+        return table
+    for column in schema.columns:
+        if column.ends_slot and column.name not in table.column_names:
+            ends = grid.opens(grid.indices(np.asarray(index.cast(pa.int64()))) + 1) - NS_PER_MS
+            table = table.append_column(column.name, pa.array(ends).cast(pa.timestamp("ns", "UTC")))
+    return table
 
 
 def _arrow(rows: Any, schema: ChartSchema) -> pa.Table:
