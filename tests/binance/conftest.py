@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from binance.venues import NOW, VISION, Desk, Venues, utc
 from dsm_binance.emulator import Emulator
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
 from binance.venues import (
     DATA,
     HOUR,
@@ -71,7 +72,9 @@ def test_a_file_read_again_from_the_cache_is_the_same(path: Path, recorded: Emul
     assert {s.sha256 for s in again.provenance} == {sha256_of(path)}
 
 
-def test_months_before_and_after_the_change_of_unit_read_as_one_series(recorded: Emulator, desk: Desk) -> None:
+def test_months_before_and_after_the_change_of_unit_read_as_one_series(
+    recorded: Emulator, desk: Desk
+) -> None:
     for symbol in ("BTCUSDT", "SOLUSDT"):
         data = desk.manager(recorded).query(symbol, "2024-12", "2025-01", "1h")
         frame = data.to_pandas()
@@ -104,7 +107,7 @@ def test_a_day_read_from_its_own_file_still_counts_its_bars_off_the_grid(venues:
     data = desk.manager(venue).query(
         "BTCUSDT", "2018-02", "2018-02", "1h", enforce_source="vision", on_gaps="ignore"
     )
-    assert [r.path[-14:] for r in sent(venue, "zip")][0] == "1h-2018-02.zip"
+    assert sent(venue, "zip")[0].path[-14:] == "1h-2018-02.zip"
     assert data.coverage.off_grid == 43
 
 
@@ -122,7 +125,11 @@ def test_the_golden_week_comes_back_out_of_archive_files(
     if "open_time" in golden.columns:
         golden = golden.set_index("open_time")
     for day, rows in golden.groupby(golden.index.floor("D")):
-        write_zip(tmp_path / "files", f"{market}/BTCUSDT/1h/{day:%Y-%m-%d}", [_cells(o, r) for o, r in rows.iterrows()])
+        write_zip(
+            tmp_path / "files",
+            f"{market}/BTCUSDT/1h/{day:%Y-%m-%d}",
+            [_cells(o, r) for o, r in rows.iterrows()],
+        )
     venue = venues(data=[tmp_path / "files"], rest=False)
     frame = desk.manager(venue, market).get_data("BTCUSDT", "2024-01-01", "2024-01-07", "1h")
     check_frame(frame)
@@ -131,12 +138,18 @@ def test_the_golden_week_comes_back_out_of_archive_files(
 
 
 @pytest.mark.parametrize("market", ["spot", "um"])
-def test_the_golden_week_comes_back_over_rest(market: str, venues: Venues, desk: Desk, tmp_path: Path) -> None:
+def test_the_golden_week_comes_back_over_rest(
+    market: str, venues: Venues, desk: Desk, tmp_path: Path
+) -> None:
     golden = pd.read_parquet(DATA / "golden" / GOLDEN[market])
     if "open_time" in golden.columns:
         golden = golden.set_index("open_time")
     for day, rows in golden.groupby(golden.index.floor("D")):
-        write_zip(tmp_path / "files", f"{market}/BTCUSDT/1h/{day:%Y-%m-%d}", [_cells(o, r) for o, r in rows.iterrows()])
+        write_zip(
+            tmp_path / "files",
+            f"{market}/BTCUSDT/1h/{day:%Y-%m-%d}",
+            [_cells(o, r) for o, r in rows.iterrows()],
+        )
     venue = venues(data=[tmp_path / "files"], vision=False)
     frame = desk.manager(venue, market).get_data(
         "BTCUSDT", "2024-01-01", "2024-01-07", "1h", enforce_source="rest"

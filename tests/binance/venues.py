@@ -15,8 +15,9 @@ from typing import Any
 
 import pandas as pd
 from attrs import define, field
-from dsm_binance.emulator import Emulator, RequestRecord
 
+from dsm_binance.emulator import Emulator, RequestRecord
+from dsm_binance.emulator.intervals import INTERVALS
 from dsm_core import AsyncDataSourceManager, DataSourceManager, MarketData
 
 DATA = Path(__file__).parent.parent / "data" / "binance"
@@ -36,7 +37,7 @@ COLUMNS = [
     "taker_buy_quote_volume",
 ]
 UTC_NS = pd.DatetimeTZDtype("ns", "UTC")
-DTYPES = {c: "float64" for c in COLUMNS} | {"close_time": UTC_NS, "count": "int64"}
+DTYPES = dict.fromkeys(COLUMNS, "float64") | {"close_time": UTC_NS, "count": "int64"}
 FOLDERS = {"spot": "spot", "um": "futures/um", "cm": "futures/cm"}
 Cells = Sequence[str]
 
@@ -108,7 +109,7 @@ def parse_zip(path: Path, interval: str) -> pd.DataFrame:
 
 
 def frame_of(rows: Iterable[Cells], interval: str) -> pd.DataFrame:
-    """Frame of raw rows: times of either unit to ms, every bar in the slot that holds it, on-grid ones first."""
+    """Frame of raw rows: times to ms, every bar in the slot that holds it, the one on the grid first."""
     step = step_ms(interval)
     slots: dict[int, tuple[bool, list[Any]]] = {}
     for row in rows:
@@ -182,12 +183,13 @@ def sources(data: MarketData) -> list[str]:
     return [s for i, s in enumerate(told) if i == 0 or told[i - 1] != s]
 
 
-def bars_of_rest(venue: Emulator, market: str, symbol: str, interval: str, start: datetime, end: datetime) -> Any:
+def bars_of_rest(
+    venue: Emulator, market: str, symbol: str, interval: str, start: datetime, end: datetime
+) -> Any:
     """What the venue's own book tells, all pages at once: ``start <= open < end``."""
-    book = venue._archive.book  # noqa: SLF001
+    rooms = venue._gate._rooms
+    book = rooms.rest._book if rooms.rest is not None else rooms.archive.book
     series = book.series(market, symbol)
-    from dsm_binance.emulator.intervals import INTERVALS
-
     now_ms = venue.clock.now_ms()
     a, b = (int(t.timestamp() * 1000) for t in (start, end))
     return book.rows(series, INTERVALS[interval], a, b, now_ms)

@@ -6,9 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from core.cache_child import BLOCKS, BORDER, EVERYTHING, KEY, before, blocks_of, change
+from core.cache_child import BLOCKS, BORDER, EVERYTHING, KEY, before, blocks_of, change, crowd
 from core.cache_series import DAY, rows_of
 from dsm_core.cache import CacheStore
 from dsm_core.model.time_range import TimeRange
@@ -21,7 +22,7 @@ FEBRUARY = TimeRange(BORDER, BORDER + DAY)
 
 
 def child(*args: str) -> subprocess.Popen[bytes]:
-    env = os.environ | {"PYTHONPATH": str(TESTS)}
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
     return subprocess.Popen(
         [sys.executable, "-m", "core.cache_child", *args], env=env, stderr=subprocess.PIPE
     )
@@ -39,6 +40,14 @@ def test_four_writers_leave_the_union_and_no_reader_sees_a_torn_block(tmp_path: 
     assert (
         sum(e.end - e.start for e in ledger) == len(written) * (EVERYTHING.end - EVERYTHING.start) // BLOCKS
     )
+
+
+def test_threads_of_one_process_share_a_cache(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for done in [pool.submit(crowd, str(tmp_path), str(i), "10") for i in range(WRITERS)]:
+            done.result()
+    written = {(me * 7 + i * 3) % BLOCKS for me in range(WRITERS) for i in range(10)}
+    assert blocks_of(CacheStore(tmp_path)).keys() == written
 
 
 def state(store: CacheStore, span: TimeRange) -> tuple[object, ...]:

@@ -244,6 +244,50 @@ def test_a_fold_between_look_and_open_hides_nothing(tmp_path: Path, monkeypatch:
     assert looks == [2, 1]
 
 
+def test_leftovers_of_a_fold_cut_short_never_win_over_the_coarse_file(tmp_path: Path) -> None:
+    store = CacheStore(tmp_path)
+    for value in (1.0, 2.0):
+        store.write(KEY, KLINES, [minutes(JANUARY, 3, value=value)], now=JANUARY + DAY)
+    (day,) = tmp_path.rglob("2024-01-01.arrow")
+    leftover = day.read_bytes()
+    store.write(KEY, KLINES, [minutes(JANUARY, 2, value=3.0)], now=LATER)
+    day.write_bytes(leftover)
+    # February has no file, so days are looked for, and those of January are seen.
+    span = TimeRange(JANUARY, MONTH.end + DAY)
+    assert list(rows_of(store.read(KEY, KLINES, span).table, "close").values()) == [3, 3, 2]
+    store.write(KEY, KLINES, [minutes(JANUARY + DAY, 1)], now=LATER)
+    assert not day.exists()
+    assert list(rows_of(store.read(KEY, KLINES, span).table, "close").values()) == [3, 3, 2, 1]
+
+
+def test_a_file_replaced_by_another_process_is_opened_anew(
+    store: CacheStore, file: Path, tmp_path: Path
+) -> None:
+    assert count(store) == 5
+    other = CacheStore(tmp_path / "other")
+    other.write(KEY, KLINES, [minutes(JANUARY, 9)], now=LATER)
+    (tmp_path / "other" / file.relative_to(store.root)).replace(file)
+    assert count(store) == 9
+
+
+def test_a_file_healed_meanwhile_is_not_set_aside(
+    store: CacheStore, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = file.read_bytes()
+    flip(file)
+    real = folder.SeriesFolder.lock
+
+    def lock(self: folder.SeriesFolder, *args: Any) -> Any:
+        file.write_bytes(good)
+        return real(self, *args)
+
+    monkeypatch.setattr(folder.SeriesFolder, "lock", lock)
+    with pytest.warns(CacheWarning):
+        store.read(KEY, KLINES, MONTH)
+    assert count(store) == 5
+    assert [p.name for p in file.parent.iterdir() if p.suffix != ".lock"] == [file.name]
+
+
 @pytest.mark.parametrize("days", [1, 200])
 def test_a_fold_in_the_middle_of_a_look_hides_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["ROOT", "Block", "anchors", "blocks", "code_pages", "links", "pages"]
+__all__ = ["ROOT", "Block", "anchors", "blocks", "code_pages", "links", "pages", "prose"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,9 +53,9 @@ def blocks(text: str) -> list[Block]:
             number += 1
             continue
         indent, first = len(opening["indent"]), number + 1
-        number = first
-        while lines[number].strip() != opening["fence"]:
-            number += 1
+        number = next((n for n in range(first, len(lines)) if lines[n].strip() == opening["fence"]), -1)
+        if number < 0:
+            raise ValueError(f"the block that opens in line {first} has no end")
         body = "".join(f"{line[indent:]}\n" for line in lines[first:number])
         found.append(Block(opening["info"].strip(), body, first + 1, at_once))
         number, at_once = number + 1, True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import inspect
 import json
 import os
 import pkgutil
@@ -21,6 +22,7 @@ import dsm_core
 from dsm_binance.config import BinanceConfig
 from dsm_binance.emulator import RECORDED, Emulator, Listing, Outage
 from dsm_core.config import check_config, load_config
+from dsm_core.plugins import hookspecs
 
 from .markdown import ROOT, Block, anchors, blocks, code_pages, links, pages
 
@@ -42,6 +44,12 @@ def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+def _runnable(page: Path) -> list[int]:
+    """Numbers of the blocks that run; the fence of any other Python says ``no-run``."""
+    found = blocks(page.read_text(encoding="utf-8"))
+    return [number for number, block in enumerate(found) if block.info == "python"]
+
+
 @pytest.fixture(scope="module")
 def venue() -> Iterator[Emulator]:
     with Emulator([RECORDED], LISTINGS, [OUTAGE], now=NOW) as running:
@@ -57,9 +65,10 @@ def environment(venue: Emulator, tmp_path: Path) -> Mapping[str, str]:
     }
     file = tmp_path / "harness.yaml"
     file.write_text(json.dumps(config), encoding="utf-8")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("DSM_", "PYTHON"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("DSM_", "PYTHON", "XDG_"))}
     return {
         **kept,
+        "HOME": str(tmp_path),
         "DSM_CONFIG": str(file),
         "DSM_CACHE_DIR": str(tmp_path / "cache"),
         "PYTHONUTF8": "1",
@@ -67,14 +76,12 @@ def environment(venue: Emulator, tmp_path: Path) -> Mapping[str, str]:
     }
 
 
-@pytest.mark.parametrize("page", code_pages(), ids=_name)
+@pytest.mark.parametrize("page", [page for page in code_pages() if _runnable(page)], ids=_name)
 def test_the_code_of_a_page_runs_and_prints_what_is_shown(
     page: Path, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     found = blocks(page.read_text(encoding="utf-8"))
-    runnable = [number for number, block in enumerate(found) if block.info == "python"]
-    if not runnable:
-        pytest.skip("the page has no code to run")
+    runnable = _runnable(page)
     printed = _run(page, [found[number] for number in runnable], environment, tmp_path)
     checker = doctest.OutputChecker()
     for number, got in zip(runnable, printed, strict=True):
@@ -114,15 +121,40 @@ def _without_trailing_space(text: str) -> str:
 
 @pytest.mark.parametrize("page", pages(), ids=_name)
 def test_every_relative_link_of_a_page_resolves(page: Path) -> None:
-    broken = []
-    for link in links(page.read_text(encoding="utf-8")):
-        path, _, anchor = link.partition("#")
-        target = page.parent / path if path else page
-        if not target.exists():
-            broken.append(link)
-        elif anchor and target.suffix == ".md" and anchor not in anchors(target.read_text(encoding="utf-8")):
-            broken.append(link)
-    assert not broken
+    text = page.read_text(encoding="utf-8")
+    assert [link for link in links(text) if not _resolves(page, link)] == []
+
+
+def _resolves(page: Path, link: str) -> bool:
+    path, _, anchor = link.partition("#")
+    target = page.parent / path if path else page
+    if not target.exists() or not anchor or target.suffix != ".md":
+        return target.exists()
+    return anchor in anchors(target.read_text(encoding="utf-8"))
+
+
+def test_the_index_lists_every_page_and_decision() -> None:
+    index = ROOT / "docs" / "index.md"
+    listed = {(index.parent / link).resolve() for link in links(index.read_text(encoding="utf-8"))}
+    assert listed == {page for page in pages() if index.parent in page.parents} - {index}
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/adr/*.md")), ids=_name)
+def test_a_decision_is_told_in_forty_lines(page: Path) -> None:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    headings = [line for line in lines if line.startswith("## ")]
+    assert lines[0].startswith("# ")
+    assert page.name[:4] in lines[0]
+    assert lines[2].startswith("Status: ")
+    assert [h for h in headings if h != "## Why not"] == ["## Context", "## Decision", "## Consequences"]
+    assert len(lines) <= 40
+
+
+@pytest.mark.parametrize("name", [name for name in vars(hookspecs) if name.startswith("dsm_")])
+def test_every_hook_is_documented_with_its_signature(name: str) -> None:
+    page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    signature = str(inspect.signature(getattr(hookspecs, name))).replace("'", "")
+    assert f"`{name}{signature}`" in page
 
 
 def _configurations() -> list[tuple[str, Block]]:

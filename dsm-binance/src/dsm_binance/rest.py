@@ -56,7 +56,7 @@ class _KlinesRest(PagedClient):
     async def fetch_page(self, page: PageRequest) -> Answer:
         """One page; a hole may make it shorter than its window."""
         reply = await self._klines(startTime=page.start_ms, endTime=page.last_ms, limit=page.rows)
-        return Answer.from_rows(_rows(reply), COLUMNS, origin=Origin(url=reply.url.partition("?")[0]))
+        return Answer.from_rows(reply.body, COLUMNS, origin=Origin(url=reply.url.partition("?")[0]))
 
     async def lifetime(self) -> TimeRange | None:
         """From the first bar to the last one of a symbol that trades no more."""
@@ -68,7 +68,7 @@ class _KlinesRest(PagedClient):
             return None
         if info is None or info.trades:
             return TimeRange(first, _FOREVER)
-        last = _rows(await self._klines(limit=1))
+        last = (await self._klines(limit=1)).body
         return TimeRange(first, self.grid.next(int(last[0][0]) * NS_PER_MS)) if last and self.grid else None
 
     async def _first_open(self, listed_at: int | None) -> int | None:
@@ -76,18 +76,21 @@ class _KlinesRest(PagedClient):
         if self.market is COIN_M:
             # A window that starts at 0 ends 200 days later there and tells nothing.
             return None if listed_at is None else self.grid.floor(listed_at)
-        rows = _rows(await self._klines(startTime=0, limit=1))
+        rows = (await self._klines(startTime=0, limit=1)).body
         return self.grid.floor(int(rows[0][0]) * NS_PER_MS) if rows else None
 
-    async def _klines(self, **params: int) -> JsonReply:
-        limit = params["limit"]
-        try:
-            return await self.context.http.get_json(
-                self.market.url("klines"),
-                {"symbol": self.symbol, "interval": self.code, **params},
-                cost=self.spec.cost(limit),
-                pool=self.market.pool,
+    def check(self, body: Any) -> None:
+        """Refuse an answer that is no list."""
+        if not isinstance(body, list):
+            raise ProtocolChangedError(
+                f"The klines answer is no list but {type(body).__name__}.",
+                hint="Look for a new release of dsm-binance.",
             )
+
+    async def _klines(self, *, limit: int, **bounds: int) -> JsonReply:
+        params = {"symbol": self.symbol, "interval": self.code, **bounds, "limit": limit}
+        try:
+            return await self.get_json(self.market.url("klines"), params, rows=limit)
         except RestAPIError as error:
             raise translated(error, self.symbol, self.market) from error
 
@@ -104,16 +107,6 @@ def translated(error: RestAPIError, symbol: str, market: Market) -> Exception:
             f"Binance {market.market_type} refused the interval.", hint="Use another one.", **error.details
         )
     return error
-
-
-def _rows(reply: JsonReply) -> list[Any]:
-    if not isinstance(reply.body, list):
-        raise ProtocolChangedError(
-            f"The klines answer is no list but {type(reply.body).__name__}.",
-            hint="Look for a new release of dsm-binance.",
-            url=reply.url,
-        )
-    return reply.body
 
 
 def _spec(market: Market) -> ClientSpec:

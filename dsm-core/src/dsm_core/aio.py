@@ -31,7 +31,14 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["AsyncDataSourceManager", "Prefetched", "make_settings"]
+__all__ = [
+    "AsyncDataSourceManager",
+    "Prefetched",
+    "check_length",
+    "finish",
+    "make_settings",
+    "prefetched",
+]
 
 _DAY_NS = 86_400 * NS_PER_S
 
@@ -286,10 +293,8 @@ def finish(call: Call, default_on_gaps: str) -> MarketData:
     if not counted:
         return data
     missing = sum(g.bars or 0 for g in counted)
-    message = (
-        f"{out.series.key}: {len(counted)} gap{'s' * (len(counted) != 1)}, {missing} bars missing; "
-        f"the first: {counted[0]}"
-    )
+    gaps, bars = f"{len(counted)} gap{'s' * (len(counted) != 1)}", f"{missing} bar{'s' * (missing != 1)}"
+    message = f"{out.series.key}: {gaps}, {bars} missing; the first: {counted[0]}"
     if how == "warn":
         warnings.warn(message, IncompleteDataWarning, stacklevel=_caller())
         return data

@@ -11,8 +11,7 @@
           SourceTimeoutError, ServerError, RateLimitError
         PermanentSourceError
           AuthenticationError, AccessDeniedError, SymbolNotFoundError, DataNotAvailableError,
-          ProtocolChangedError, OfflineError
-        RestAPIError, ArchiveError
+          ProtocolChangedError, OfflineError, RestAPIError, ArchiveError
       IntegrityError
         ChecksumMismatchError, SchemaMismatchError, CacheCorruptError
       CacheUnavailableError
@@ -24,6 +23,7 @@ Facts are attributes and ``details``, not only text. Raising an error does not l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 __all__ = [
@@ -75,14 +75,15 @@ class DSMError(Exception):
     hint
         What to do next; printed after the message.
     **details
-        Plain, JSON-safe facts; also readable as attributes.
+        Plain, JSON-safe facts; also readable as attributes. A value that JSON does not know
+        becomes its text.
     """
 
     def __init__(self, message: str, *, hint: str | None = None, **details: Any) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
-        self.details: dict[str, Any] = {k: v for k, v in details.items() if v is not None}
+        self.details: dict[str, Any] = {k: _plain(v) for k, v in details.items() if v is not None}
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name == "details":
@@ -97,6 +98,16 @@ class DSMError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.hint, self.details)
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(v) for v in value]
+    return str(value)
 
 
 def _rebuild(cls: type[DSMError], message: str, hint: str | None, details: dict[str, Any]) -> DSMError:
@@ -224,13 +235,19 @@ class AllSourcesFailedError(DSMError):
 
 
 class IncompleteDataError(DSMError):
-    """Raised with ``on_gaps="raise"``; ``data`` is the partial result, ``gaps`` what is missing."""
+    """Raised with ``on_gaps="raise"``; ``data`` is the partial result, ``gaps`` what is missing.
+
+    A pickled one keeps the gaps and leaves the data behind.
+    """
 
     def __init__(self, message: str, *, hint: str | None = None, **details: Any) -> None:
         data, gaps = details.pop("data", None), details.pop("gaps", ())
         super().__init__(message, hint=hint, **details)
         self.data = data
         self.gaps = gaps
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self.hint, {**self.details, "gaps": self.gaps})
 
 
 class DSMWarning(UserWarning):

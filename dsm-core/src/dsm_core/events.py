@@ -6,6 +6,7 @@ Progress, metrics and logs subscribe here; no other room calls them.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -157,6 +158,7 @@ class EventBus:
 
     def __init__(self) -> None:
         self._observers: tuple[Callable[[Event], object], ...] = ()
+        self._lock = threading.Lock()
 
     def subscribe(self, observer: Callable[[Event], object]) -> Callable[[], None]:
         """Call ``observer(event)`` for each event from now on.
@@ -166,12 +168,9 @@ class EventBus:
         callable
             Ends the subscription; calling it twice is harmless.
         """
-        self._observers = (*self._observers, observer)
-
-        def unsubscribe() -> None:
-            self._observers = tuple(o for o in self._observers if o is not observer)
-
-        return unsubscribe
+        with self._lock:
+            self._observers = (*self._observers, observer)
+        return lambda: self._drop(observer)
 
     def emit(self, event: Event) -> None:
         """Hand ``event`` to every observer, in the caller's thread."""
@@ -179,5 +178,10 @@ class EventBus:
             try:
                 observer(event)
             except Exception as error:
-                self._observers = tuple(o for o in self._observers if o is not observer)
-                _log.warning("observer_dropped observer=%r error=%r", observer, error)
+                if observer in self._observers:
+                    self._drop(observer)
+                    _log.warning("observer_dropped observer=%r error=%r", observer, error)
+
+    def _drop(self, observer: Callable[[Event], object]) -> None:
+        with self._lock:
+            self._observers = tuple(o for o in self._observers if o is not observer)

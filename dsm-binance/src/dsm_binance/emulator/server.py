@@ -45,11 +45,12 @@ class Emulator:
     seed
         Another seed, other prices.
     port
-        The first port; 0 takes free ones.
+        The first port; each endpoint has its own, as the real ones are hosts of their own. 0 takes
+        free ones.
     rest, vision
         Whether the venue has a REST interface, and an archive with its listing.
     spot_hosts
-        How many spot hosts there are; each further one has its own port, and its own prefix (``/spot2``).
+        How many spot hosts there are; each further one has its own prefix too (``/spot2``).
     spot_weight, futures_weight
         Request weight per window; `um` and `cm` share theirs, as do all spot hosts.
     window_s, ban_after, ban_s
@@ -102,7 +103,6 @@ class Emulator:
         slow_lag_months: int = 1,
     ) -> None:
         self.clock = Clock(now, running=running)
-        self._ports = [port] + [0] * (spot_hosts - 1)
         self._journal, self._faults = Journal(), FaultBox(faults)
         book = _book(data, listings, outages, seed)
         self._archive = Archive(book, self.clock, missing, lacking, slow_lag_months) if vision else None
@@ -112,7 +112,9 @@ class Emulator:
         funding = FundingRest(book, self.clock, cm_mark_price)
         interface = Rest(book, self.clock, self._limits.weights, funding) if rest else None
         rooms = Rooms(self.clock, self._archive, interface, self._limits, self._faults, self._journal)
-        self._gate = Gate(rooms, _prefixes(spot_hosts, rest, vision))
+        prefixes = _prefixes(spot_hosts, rest, vision)
+        self._ports = [port + number if port else 0 for number in range(len(prefixes))]
+        self._gate = Gate(rooms, prefixes)
         self._server: Loopback | None = None
 
     def __enter__(self) -> Self:
@@ -144,12 +146,9 @@ class Emulator:
     @property
     def endpoints(self) -> dict[str, str | list[str]]:
         """The base URL of each endpoint key; ``spot`` is a list when there are several hosts."""
-        ports = self._running().ports
         found: dict[str, list[str]] = {}
-        for prefix, endpoint in self._gate.prefixes.items():
-            hosts = found.setdefault(endpoint, [])
-            port = ports[len(hosts)] if endpoint == "spot" else ports[0]
-            hosts.append(f"http://{HOST}:{port}/{prefix}")
+        for (prefix, endpoint), port in zip(self._gate.prefixes.items(), self._running().ports, strict=True):
+            found.setdefault(endpoint, []).append(f"http://{HOST}:{port}/{prefix}")
         return {endpoint: urls if len(urls) > 1 else urls[0] for endpoint, urls in found.items()}
 
     @property

@@ -59,7 +59,7 @@ def list_series(root: str) -> list[CachedSeries]:
     """Summary of every series, by path, from what the files tell of themselves."""
     found = []
     for folder, paths in groupby(_files(root), key=os.path.dirname):
-        told = [(path, header) for path in paths if isinstance(header := _told(path), Header)]
+        told = [facts for path in paths if (facts := _told(path)) is not None]
         if told:
             found.append(_summary(folder, told))
     return found
@@ -97,21 +97,23 @@ def verify_files(root: str) -> Iterator[tuple[Path, str | None]]:
         yield Path(path), None if told == name else f"it holds {told}"
 
 
-def _told(path: str) -> Header | Unusable | None:
+def _told(path: str) -> tuple[Header, int] | None:
+    """Header and size of a file; None when it cannot be used or is gone."""
     try:
-        return peek(path)
+        header = peek(path)
+        return (header, os.stat(path).st_size) if isinstance(header, Header) else None
     except FileNotFoundError:
         return None
 
 
-def _summary(folder: str, told: list[tuple[str, Header]]) -> CachedSeries:
-    headers = [header for _, header in told]
+def _summary(folder: str, told: list[tuple[Header, int]]) -> CachedSeries:
+    headers = [header for header, _ in told]
     return CachedSeries(
         key=headers[0].key,
         path=Path(folder),
         files=len(headers),
         rows=sum(h.rows for h in headers),
-        bytes=sum(os.stat(path).st_size for path, _ in told),
+        bytes=sum(size for _, size in told),
         first=min((h.first for h in headers if h.first is not None), default=None),
         last=max((h.last for h in headers if h.last is not None), default=None),
     )

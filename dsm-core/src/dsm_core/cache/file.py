@@ -16,6 +16,7 @@ import xxhash
 from attrs import frozen
 from numpy.typing import NDArray
 
+from dsm_core.cache.disk import patiently
 from dsm_core.cache.header import CHECKSUM_MARK, CHECKSUM_PLACEHOLDER, FORMAT, Header, parse_header
 from dsm_core.cache.period import Period
 from dsm_core.errors import DSMError
@@ -149,12 +150,16 @@ def _header(path: str, view: memoryview, place: int) -> Header | Unusable:
 def _bytes_of(path: str) -> tuple[pa.Buffer, int]:
     # A mapped file cannot be replaced on Windows; below the limit mapping costs more than reading.
     if sys.platform == "win32" or os.stat(path).st_size <= SMALL_BYTES:
-        with open(path, "rb", buffering=0) as file:
-            data = file.read()
+        data = patiently(lambda: _read(path))
         return pa.py_buffer(data), len(data)
     # The stream is closed at once, so that no descriptor is held; the buffer keeps the mapping.
     with pa.memory_map(path) as mapped:
         return mapped.read_buffer(), 0
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.read()
 
 
 def _checksum_place(view: memoryview) -> int | None:

@@ -15,13 +15,14 @@ from typing import Final
 from attrs import frozen
 from filelock import FileLock, Timeout
 
+from dsm_core.cache.disk import patiently, sync_folder
 from dsm_core.cache.file import SUFFIX, Unusable
 from dsm_core.cache.opened import OPENED, Version, version_of
 from dsm_core.cache.period import Period, PeriodKind, parse_period, period_at, periods_in
 from dsm_core.errors import CacheUnavailableError
 from dsm_core.model.time_range import TimeRange
 
-__all__ = ["Found", "SeriesFolder", "check_inside", "make_folder"]
+__all__ = ["Found", "SeriesFolder"]
 
 _MAX_PROBES: Final = 64
 _LOCK_TIMEOUT_S: Final = 120.0
@@ -144,7 +145,7 @@ class SeriesFolder:
                 file.writelines(parts)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            patiently(lambda: os.replace(temporary, path))
         except BaseException:
             with suppress(OSError):
                 os.unlink(temporary)
@@ -156,7 +157,7 @@ class SeriesFolder:
     def remove(self, path: str) -> None:
         """Remove a superseded file."""
         with suppress(FileNotFoundError):
-            os.unlink(path)
+            patiently(lambda: os.unlink(path))
         OPENED.drop(path)
 
     def temporaries(self, coarse: Period, names: Iterable[str]) -> list[str]:
@@ -191,46 +192,6 @@ class SeriesFolder:
         except OSError:
             return None
         return target
-
-
-def make_folder(path: str) -> None:
-    """Make a folder and those above it, their names durable."""
-    missing = []
-    while not os.path.isdir(path):
-        missing.append(path)
-        path = os.path.dirname(path)
-    for folder in reversed(missing):
-        with suppress(FileExistsError):
-            os.mkdir(folder)
-        sync_folder(os.path.dirname(folder))
-
-
-def check_inside(root: str, path: str) -> None:
-    """Refuse a folder that a symbolic link leads out of ``root``.
-
-    Raises
-    ------
-    CacheUnavailableError
-        Remove the link; to read another cache too, name it in ``read_from``.
-    """
-    real_root, real_path = os.path.realpath(root), os.path.realpath(path)
-    if os.path.commonpath((real_root, real_path)) != real_root:
-        raise CacheUnavailableError(
-            f"{path} leads out of the cache folder, to {real_path}.",
-            hint="Remove the link; name other caches in read_from.",
-            path=path,
-        )
-
-
-def sync_folder(path: str) -> None:
-    """Make the names in a folder durable, where the platform can."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _periods(names: Iterable[str]) -> Iterator[Period]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from dsm_core.cache.admin import CachedSeries, SeriesLedger, list_ledgers, list_series, verify_files
-from dsm_core.cache.folder import SeriesFolder, check_inside, make_folder
+from dsm_core.cache.disk import check_inside, make_folder
+from dsm_core.cache.folder import SeriesFolder
 from dsm_core.cache.merge import CacheBatch, changes_by_period
 from dsm_core.cache.paths import series_folder
 from dsm_core.cache.period import coarse_kind, periods_in

@@ -20,7 +20,7 @@ def colour_choice() -> bool | None:
 
 def say(kind: str, text: str) -> None:
     """Write ``kind: text`` to stderr; each further line of ``text`` is one more such line."""
-    label = click.style(f"{kind}:", fg=_COLOURS.get(kind), bold=kind == "error")
+    label = click.style(f"{kind}:", fg=_COLOURS.get(kind), bold=kind == "error" or None)
     for line in text.splitlines() or [""]:
         click.echo(f"{label} {line}", err=True, color=colour_choice())
 

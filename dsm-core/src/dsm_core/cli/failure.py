@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -51,6 +52,19 @@ _CODES: Final[tuple[tuple[tuple[type[DSMError], ...], ExitCode], ...]] = (
 )
 
 
+# What a Python caller would write, and what is written here.
+_SHELL_WORDS: Final = (
+    (re.compile(r"datetime\.fromisoformat\('([^']*)'\)"), r"\1"),
+    (re.compile(r"\bmarket_type="), "--market "),
+    (re.compile(r"\bprovider="), "--provider "),
+    (re.compile(r"\bchart_type="), "--chart-type "),
+    (re.compile(r"\bstart_time\b=?"), "--start "),
+    (re.compile(r"\bend_time\b=?"), "--end "),
+    (re.compile(r"\blast="), "--last "),
+    (re.compile(r" {2,}"), " "),
+)
+
+
 def exit_code_of(error: DSMError) -> ExitCode:
     """Exit code that stands for an error."""
     return next((code for kinds, code in _CODES if isinstance(error, kinds)), ExitCode.OTHER)
@@ -60,13 +74,21 @@ def report(error: DSMError, *, debug: bool) -> ExitCode:
     """Say what went wrong and what to do; give the exit code."""
     if debug:
         traceback.print_exception(error, file=sys.stderr)
-    say("error", error.message)
+    say("error", _in_shell_words(error, error.message))
     if isinstance(error, IncompleteDataError):
         # Its own hint tells where a Python program finds the rows.
         say("hint", "Without --strict the rows that there are get printed; --format json lists each gap.")
     elif error.hint:
-        say("hint", error.hint)
+        say("hint", _in_shell_words(error, error.hint))
     return exit_code_of(error)
+
+
+def _in_shell_words(error: DSMError, text: str) -> str:
+    """Text of a refused request with options in place of keyword arguments."""
+    if isinstance(error, RequestError):
+        for pattern, word in _SHELL_WORDS:
+            text = pattern.sub(word, text)
+    return text
 
 
 def report_usage(error: click.ClickException) -> int:

@@ -265,7 +265,7 @@ class Call:
         told = "; ".join(dict.fromkeys(str(f) for f in failures[-3:]))
         return AllSourcesFailedError(
             f"No source delivered {self.series.key}: {told}",
-            hint="Each source's own error tells more; it is in .details['attempts'].",
+            hint="Try again later, or ask for a range that the cache holds.",
             series=str(self.series.key),
             attempts=[str(f) for f in failures],
         )

@@ -14,6 +14,7 @@ from attrs import define, field
 
 from dsm_core.errors import (
     AccessDeniedError,
+    AuthenticationError,
     DataNotAvailableError,
     IntegrityError,
     OfflineError,
@@ -173,6 +174,8 @@ class Execution:
                 await self._absent(client, run)
         except SymbolNotFoundError as error:
             run.unknown_symbol = run.stopped_by = error
+        except AuthenticationError:
+            raise
         except (SourceError, IntegrityError) as error:
             if _stops_source(error):
                 run.stopped_by = error
@@ -180,12 +183,14 @@ class Execution:
 
     async def _do(self, client: DataClientInterface, task: Task, run: _SourceRun) -> None:
         rows = 0
+        # A page may span rows that are held already: those keep their origin.
+        wanted = RangeSet.of(task.span) if task.url else self.remaining
         async for answer in client.answers(task):
             intake = await client.context.run(take_in, self.series, client, task, answer, self.now)
             rows += intake.rows
             if task.name == _OPEN_BAR:
                 self.unfinished = intake.unfinished
-            await self.keeper.take(intake.batch)
+            await self.keeper.take(intake.batch.within(wanted))
         if rows == 0:
             run.empty_answers.append(task.span)
         self.bus.emit(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
+from contextvars import copy_context
+from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
@@ -124,7 +126,13 @@ class LedgerKeeper:
         return Batch(table=batch.table, entries=tuple(lasting))
 
     def _settle(self, entry: LedgerEntry) -> list[LedgerEntry]:
-        return settle(entry, rows_before=self._rows_before, rows_after=self._rows_after)
+        grid = self.series.grid
+        return settle(
+            entry,
+            rows_before=self._rows_before,
+            rows_after=self._rows_after,
+            floor=grid.floor if grid else int,
+        )
 
     def _rows_before(self, t: int) -> bool:
         if any(e.state == "rows" and e.start < t for e in self.ledger.entries):
@@ -150,4 +158,8 @@ class LedgerKeeper:
             self.cache_problem = str(error)
 
     async def _run(self, work: Callable[..., T], *args: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.workers, work, *args)
+        # Threads do not inherit the context, and events of the work belong to this call.
+        within = copy_context()
+        return await asyncio.get_running_loop().run_in_executor(
+            self.workers, partial(within.run, work, *args)
+        )

@@ -38,6 +38,15 @@ class Batch:
         """Ranges whose rows it holds."""
         return RangeSet.from_pairs((e.start, e.end) for e in self.entries if e.state == "rows")
 
+    def within(self, ranges: RangeSet) -> Batch:
+        """The same rows, vouched for inside ``ranges`` only."""
+        entries = [
+            e.cut(r.start, r.end)
+            for e in self.entries
+            for r in RangeSet.from_pairs([(e.start, e.end)]) & ranges
+        ]
+        return Batch(table=self.table, entries=tuple(entries))
+
 
 def merge(batches: Iterable[Batch], schema: ChartSchema, within: RangeSet) -> pa.Table:
     """One table of the rows inside ``within``, sorted by time, each slot once.

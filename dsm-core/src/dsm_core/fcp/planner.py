@@ -96,10 +96,11 @@ def make_plan(
     has_work = bool(remaining)
     steps: list[Step] = []
     for client in series.sources:
+        reachable = client.within_history(remaining, now)
         for task in plan_source(series, client, remaining, need, now):
-            fills = remaining & RangeSet.of(task.span)
+            fills = reachable & RangeSet.of(task.span)
             steps.append(Step(task=task, fills=fills, bars=series.count(fills)))
-        remaining = series.align(remaining - RangeSet.of(*(s.task.span for s in steps)))
+        remaining = series.align(remaining - RangeSet.of(*(r for s in steps for r in s.fills)))
     return Plan(
         series=str(series.key),
         span=span,

@@ -15,7 +15,13 @@ from attrs import evolve, frozen
 
 from dsm_core.cache import CacheStore
 from dsm_core.config import DSMConfig, HttpConfig, default_cache_dir
-from dsm_core.errors import ConfigError, ProviderNotFoundError, RequestError, UnsupportedChartTypeError
+from dsm_core.errors import (
+    ConfigError,
+    ProviderNotFoundError,
+    RequestError,
+    UnsupportedChartTypeError,
+    UnsupportedIntervalError,
+)
 from dsm_core.events import EventBus
 from dsm_core.fcp.call import Call
 from dsm_core.fcp.request import Request
@@ -25,6 +31,7 @@ from dsm_core.model.series import SeriesKey, option_pairs
 from dsm_core.model.time_range import to_ns
 from dsm_core.net import Http, HttpSettings
 from dsm_core.plugins.interface import DataClientInterface
+from dsm_core.plugins.provider import Provider
 from dsm_core.plugins.registry import Registry, default_registry
 from dsm_core.plugins.venue import Venue
 from dsm_core.schema.chart_type import chart_schema
@@ -102,13 +109,16 @@ class Session:
         chart = self._chart_type(request)
         classes = dict(provider.clients_for(market, chart))
         if not classes:
-            raise _unserved(name, market, chart, provider.market_types)
+            raise _unserved(provider, market, chart)
         own = self.settings.rest_client
         if own is not None and (own.spec.market_type, own.spec.chart_type) == (market, chart):
             classes[str(own.spec.source)] = own
         if chart_schema(chart).kind != "bars":
             request = evolve(request, interval=None)
         series = self._series(request, venue, classes, SeriesKeyParts(name, market, chart))
+        if request.columns is not None:
+            # The time is always handed out, so naming it changes nothing.
+            request = evolve(request, columns=tuple(c for c in request.columns if c != series.schema.index))
         _check_columns(request, series)
         store = self._store if request.use_cache else None
         defaults = self.settings.config.defaults
@@ -129,10 +139,8 @@ class Session:
         classes: Mapping[str, type[DataClientInterface]],
         parts: SeriesKeyParts,
     ) -> Series:
-        first = next(iter(classes.values()))
-        first.check_symbol(request.symbol)
-        if request.interval is not None:
-            first.check_interval(request.interval)
+        next(iter(classes.values())).check_symbol(request.symbol)
+        classes = _serving(classes, request)
         _check_source(request, tuple(classes))
         _check_options(request, classes)
         key = SeriesKey(
@@ -249,14 +257,31 @@ def _http_settings(settings: Settings) -> HttpSettings:
     )
 
 
-def _unserved(
-    provider: str, market: MarketType, chart: ChartType, markets: tuple[MarketType, ...]
-) -> UnsupportedChartTypeError:
+def _unserved(provider: Provider, market: MarketType, chart: ChartType) -> UnsupportedChartTypeError:
+    has = sorted({c.spec.chart_type for c in provider.clients if c.spec.market_type == market})
     return UnsupportedChartTypeError(
-        f"Provider {provider!r} has no {chart.value!r} of {market.value!r}.",
-        hint=f"Its markets are {', '.join(markets)}; `dsm providers` lists what is installed.",
+        f"Provider {provider.name!r} has no {chart.value!r} of {market.value!r}.",
+        hint=f"It has: {', '.join(has)}; `dsm providers` lists what is installed.",
         chart_type=chart.value,
         market_type=market.value,
+    )
+
+
+def _serving(
+    classes: Mapping[str, type[DataClientInterface]], request: Request
+) -> Mapping[str, type[DataClientInterface]]:
+    """The clients that have the interval; a source may have fewer than another."""
+    served = {source: cls for source, cls in classes.items() if request.interval in cls.spec.intervals}
+    if served:
+        return served
+    spec = next(iter(classes.values())).spec
+    known = dict.fromkeys(i for cls in classes.values() for i in cls.spec.intervals)
+    asked = "an interval" if request.interval is None else f"the interval {request.interval!s}"
+    verb = "needs" if request.interval is None else "has no bars of"
+    raise UnsupportedIntervalError(
+        f"{spec.market_type} {spec.chart_type} {verb} {asked}.",
+        hint=f"It has: {', '.join(known)}.",
+        interval=None if request.interval is None else str(request.interval),
     )
 
 
@@ -282,7 +307,8 @@ def _check_options(request: Request, classes: Mapping[str, type[DataClientInterf
 
 def _check_columns(request: Request, series: Series) -> None:
     names = series.schema.column_names
-    for column in request.columns or ():
+    asked = request.columns or ()
+    for column in asked:
         if column not in names:
             close = get_close_matches(str(column), names, n=1)
             guess = f"Did you mean {close[0]!r}? " if close else ""
@@ -291,3 +317,5 @@ def _check_columns(request: Request, series: Series) -> None:
                 hint=f"{guess}It has: {', '.join(names)}.",
                 column=str(column),
             )
+    if len(set(asked)) != len(asked):
+        raise RequestError(f"columns={list(asked)} names one twice.", hint="Name each once.")

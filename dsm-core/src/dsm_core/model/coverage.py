@@ -193,7 +193,11 @@ def _holes(start: int, end: int, taken: Sequence[LedgerEntry]) -> Iterator[tuple
 
 
 def settle(
-    entry: LedgerEntry, *, rows_before: Callable[[int], bool], rows_after: Callable[[int], bool]
+    entry: LedgerEntry,
+    *,
+    rows_before: Callable[[int], bool],
+    rows_after: Callable[[int], bool],
+    floor: Callable[[int], int] = int,
 ) -> list[LedgerEntry]:
     """Confirm what may be confirmed of a provisional absence.
 
@@ -206,10 +210,13 @@ def settle(
         A provisional entry; any other comes back as it is.
     rows_before, rows_after
         Whether the series has a row before, or at and after, an instant.
+    floor
+        Open of the slot that holds an instant, so that a slot is confirmed whole or not at all.
     """
     if entry.state != "provisional":
         return [entry]
-    ripe_until = min(entry.end, entry.last_fetched - CONFIRM_AFTER_NS)
+    ripe_until = entry.last_fetched - CONFIRM_AFTER_NS
+    ripe_until = entry.end if ripe_until >= entry.end else floor(ripe_until)
     if ripe_until <= entry.start:
         return [entry]
     agreed = entry.last_fetched - entry.first_fetched >= _AGREE_AFTER_NS

@@ -20,6 +20,7 @@ from dsm_core.model.time_range import RangeSet, TimeRange, from_ns, to_ns
 __all__ = ["EpochGrid", "Grid", "MonthGrid", "grid_for"]
 
 _DAY_NS: Final = 86_400 * 10**9
+_CALENDAR_CYCLE_NS: Final = 146_097 * _DAY_NS
 # 1970-01-01 was a Thursday; the first Monday is day 4.
 _FIRST_MONDAY_NS: Final = 4 * _DAY_NS
 Times = NDArray[np.int64]
@@ -144,7 +145,9 @@ class MonthGrid(Grid):
     def open_of(self, index: int) -> int:
         """See :class:`Grid`."""
         years, month = divmod(index * self.months, 12)
-        return to_ns(datetime(1970 + years, month + 1, 1, tzinfo=UTC))
+        # The calendar repeats every 400 years; a page of many slots may end after the year 9999.
+        cycles, year = divmod(years, 400)
+        return to_ns(datetime(1970 + year, month + 1, 1, tzinfo=UTC)) + cycles * _CALENDAR_CYCLE_NS
 
     def indices(self, times: Times) -> Times:
         """See :class:`Grid`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, Final, Literal
 
 from attrs import frozen
@@ -12,16 +12,15 @@ from attrs import frozen
 from dsm_core.errors import InvalidRangeError, RequestError
 from dsm_core.model.grid import Grid
 from dsm_core.model.interval import Interval
-from dsm_core.model.time_range import TimeRange, from_ns, iso, to_ns
+from dsm_core.model.time_range import EARLIEST_NS, LATEST_NS, TimeRange, from_ns, iso, to_ns
 
 __all__ = ["Inclusive", "Span", "resolve_span"]
 
 Inclusive = Literal["both", "left", "right", "neither"]
-_LABEL = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?\Z")
+_LABEL = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?\Z", re.ASCII)
+_BELOW_US = re.compile(r"[.,]\d{6}(\d{1,3})", re.ASCII)
+_DAY_NS: Final = 86_400 * 10**9
 _INCLUSIVE: Final = ("both", "left", "right", "neither")
-# What datetime64[ns] can hold, less a margin for slots that reach over the end.
-_EARLIEST: Final = datetime(1700, 1, 1, tzinfo=UTC)
-_LATEST: Final = datetime(2250, 1, 1, tzinfo=UTC)
 
 
 @frozen
@@ -83,7 +82,7 @@ def resolve_span(
     if start is None:
         raise InvalidRangeError("No start_time was given.", hint='Give start_time, or last="7d".')
     begin = _moment(start, "start_time")
-    if to is not None and to.first < begin.first:
+    if to is not None and to.after <= begin.first:
         raise InvalidRangeError(
             f"start_time {iso(begin.first)} is after end_time {iso(to.first)}.", hint="Swap them."
         )
@@ -104,38 +103,51 @@ def _last_span(
 ) -> Span:
     if start is not None:
         raise RequestError("Both start_time and last were given.", hint="Give one of them.")
-    right = now if to is None else to.after if inclusive in ("both", "right") else to.first
     if isinstance(last, bool) or not isinstance(last, str | int):
         raise RequestError(f"last={last!r}.", hint='Give a span such as "7d", or a number of bars.')
-    if isinstance(last, str):
-        return Span(TimeRange(_before(right, Interval(last)), right), to_now=to is None)
+    right = now if to is None else to.after if inclusive in ("both", "right") else to.first
+    try:
+        if isinstance(last, str):
+            left = _before(right, Interval(last))
+        else:
+            left, right = _bars(last, right, grid, ends_now=to is None)
+    except OverflowError:
+        left = EARLIEST_NS - 1
+    if left < EARLIEST_NS:
+        raise InvalidRangeError(f"last={last!r} reaches before the year 1700.", hint="Ask for less.")
+    return Span(TimeRange(left, right), to_now=to is None)
+
+
+def _bars(last: int, right: int, grid: Grid | None, *, ends_now: bool) -> tuple[int, int]:
+    """Ends of the ``last`` slots before ``right``; those that have closed when it is now."""
     if last < 1:
         raise RequestError(f"last={last} bars.", hint="Ask for one bar or more.")
     if grid is None:
         raise RequestError(f"last={last} bars, but this series has no grid.", hint='Give a span: last="7d".')
-    closed = grid.floor(right) if to is None else grid.ceil(right)
-    return Span(TimeRange(grid.back(closed, last), closed), to_now=to is None)
+    end = grid.floor(right) if ends_now else grid.ceil(right)
+    return grid.back(end, last), end
 
 
 def _before(t: int, span: Interval) -> int:
     if span.nanoseconds is not None:
         return t - span.nanoseconds
     moment = from_ns(t)
-    years, month = divmod(moment.year * 12 + moment.month - 1 - span.number, 12)
-    day = min(moment.day, calendar.monthrange(years, month + 1)[1])
-    return to_ns(moment.replace(year=years, month=month + 1, day=day))
+    year, month = divmod(moment.year * 12 + moment.month - 1 - span.number, 12)
+    if year < 1:
+        raise OverflowError(year)
+    day = min(moment.day, calendar.monthrange(year, month + 1)[1])
+    # A datetime holds whole microseconds; the rest must not be lost, or one bar too many is inside.
+    return to_ns(moment.replace(year=year, month=month + 1, day=day)) + t % 1000
 
 
 def _moment(value: Any, name: str) -> _Moment:
     if isinstance(value, str):
         label = _LABEL.match(value.strip())
-        value = _label(label, value, name) if label else _parse_iso(value.strip(), name)
-    if isinstance(value, _Moment):
-        return value
+        return _label(label, value, name) if label else _iso_instant(value, name)
     if isinstance(value, datetime):
         return _instant(value, name)
     if isinstance(value, date):
-        return _whole_day(value)
+        return _day(value, name)
     raise InvalidRangeError(
         f"{name}={value!r} is not a time.",
         hint="Give an aware datetime, ISO text with offset, or a label such as '2024-01'.",
@@ -152,40 +164,44 @@ def _instant(value: datetime, name: str) -> _Moment:
             hint=f"Write datetime.fromisoformat({value.isoformat() + '+00:00'!r}) for UTC.",
             value=value.isoformat(),
         )
-    if not _EARLIEST <= value <= _LATEST:
+    t = to_ns(value) + int(getattr(value, "nanosecond", 0))
+    if not EARLIEST_NS <= t <= LATEST_NS:
         raise InvalidRangeError(
             f"{name}={value.isoformat()} is out of range.", hint="Use a time between 1700 and 2250."
         )
-    t = to_ns(value) + int(getattr(value, "nanosecond", 0))
     return _Moment(t, t + 1)
 
 
-def _whole_day(value: date) -> _Moment:
-    start = datetime(value.year, value.month, value.day, tzinfo=UTC)
-    return _Moment(_instant(start, "date").first, _instant(start + timedelta(days=1), "date").first)
+def _day(value: date, name: str) -> _Moment:
+    first = _instant(datetime(value.year, value.month, value.day, tzinfo=UTC), name).first
+    return _Moment(first, first + _DAY_NS)
 
 
 def _label(found: re.Match[str], text: str, name: str) -> _Moment:
-    year, month, day = (int(part) if part else None for part in found.groups())
+    year, month, day = (None if part is None else int(part) for part in found.groups())
     try:
-        start = datetime(year or 1, month or 1, day or 1, tzinfo=UTC)
-        if day:
-            return _whole_day(start.date())
-        last_month = month or 12
-        after = datetime(start.year + last_month // 12, last_month % 12 + 1, 1, tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
+        start = datetime(year or 0, 1 if month is None else month, 1 if day is None else day, tzinfo=UTC)
+    except ValueError as error:
         raise InvalidRangeError(
-            f"{name}={text!r}: {error}.", hint="Write YYYY, YYYY-MM or YYYY-MM-DD."
+            f"{name}={text!r}: {error}.", hint="Write YYYY, YYYY-MM or YYYY-MM-DD.", value=text
         ) from error
-    return _Moment(_instant(start, name).first, _instant(after, name).first)
+    if day is not None:
+        return _day(start, name)
+    first = _instant(start, name).first
+    last_month = 12 if month is None else month
+    after = datetime(start.year + last_month // 12, last_month % 12 + 1, 1, tzinfo=UTC)
+    return _Moment(first, to_ns(after))
 
 
-def _parse_iso(text: str, name: str) -> datetime:
+def _iso_instant(text: str, name: str) -> _Moment:
     try:
-        return datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text.strip())
     except ValueError:
         raise InvalidRangeError(
             f"{name}={text!r} is not a time.",
             hint="Write '2024-01-31', '2024-01', or ISO with offset: '2024-01-31T12:00:00+00:00'.",
             value=text,
         ) from None
+    cut = _BELOW_US.search(text)
+    t = _instant(moment, name).first + (int(cut[1].ljust(3, "0")) if cut else 0)
+    return _Moment(t, t + 1)

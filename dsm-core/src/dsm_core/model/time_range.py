@@ -10,7 +10,17 @@ from attrs import field, frozen
 
 from dsm_core.errors import InvalidRangeError
 
-__all__ = ["NS_PER_MS", "NS_PER_S", "RangeSet", "TimeRange", "from_ns", "iso", "to_ns"]
+__all__ = [
+    "EARLIEST_NS",
+    "LATEST_NS",
+    "NS_PER_MS",
+    "NS_PER_S",
+    "RangeSet",
+    "TimeRange",
+    "from_ns",
+    "iso",
+    "to_ns",
+]
 
 NS_PER_S: Final = 10**9
 NS_PER_MS: Final = 10**6
@@ -21,6 +31,11 @@ def to_ns(moment: datetime) -> int:
     """UTC nanoseconds of an aware datetime, exact."""
     span = moment - _EPOCH
     return (span.days * 86_400 + span.seconds) * NS_PER_S + span.microseconds * 1000
+
+
+EARLIEST_NS: Final = to_ns(datetime(1700, 1, 1, tzinfo=UTC))
+LATEST_NS: Final = to_ns(datetime(2250, 1, 1, tzinfo=UTC))
+"""What datetime64[ns] can hold, less a margin for slots that reach over the end."""
 
 
 def from_ns(t: int) -> datetime:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
+__all__ = ["MAX_OPEN_S", "OPEN_S", "THRESHOLD", "Breaker"]
+
 THRESHOLD: Final = 5
 OPEN_S: Final = 30.0
 MAX_OPEN_S: Final = 300.0

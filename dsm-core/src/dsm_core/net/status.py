@@ -24,6 +24,17 @@ from dsm_core.errors import (
 )
 from dsm_core.net.json_text import JsonError, loads
 
+__all__ = [
+    "BODY_SHOWN",
+    "DEFAULT_BAN_S",
+    "MAX_BAN_S",
+    "Rejection",
+    "parse_http_date",
+    "parse_retry_after",
+    "status_error",
+    "transport_error",
+]
+
 BODY_SHOWN: Final = 500
 MAX_BAN_S: Final = 3 * 86_400.0
 """Binance bans an address for two minutes up to three days; no venue is believed beyond that."""

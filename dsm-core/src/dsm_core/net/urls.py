@@ -9,6 +9,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from dsm_core.errors import ConfigError
 
+__all__ = ["expand", "is_same_host", "mask", "origin"]
+
 _TEMPLATE: Final = re.compile(r"\{([^{}/?]*)\}(.*)", re.DOTALL)
 _SECRET_NAME: Final = re.compile(r"key|token|secret|sign|pass|auth|credential|session", re.IGNORECASE)
 _MASK: Final = "***"

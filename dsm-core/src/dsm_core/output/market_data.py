@@ -204,11 +204,15 @@ class MarketData:
         )
 
     def __repr__(self) -> str:
-        found = f"{len(self)} rows of {self._outcome.series.key}"
-        return f"<MarketData {found}, {len(self.gaps)} gaps, {self.requests} requests>"
+        found = f"{_count(len(self), 'row')} of {self._outcome.series.key}"
+        return f"<MarketData {found}, {_count(len(self.gaps), 'gap')}, {_count(self.requests, 'request')}>"
 
     def _repr_html_(self) -> str:
         return render_html(self)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _sources(outcome: Outcome) -> pa.Array:

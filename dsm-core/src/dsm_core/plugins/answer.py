@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ from dsm_core.model.time_range import RangeSet
 
 __all__ = ["Answer"]
 
+_CHANGED: Final = "The vendor may have changed its answer; look for a new release."
 _UNITS: Final = ("s", "ms", "us", "ns")
 
 
@@ -62,34 +62,54 @@ class Answer:
         Raises
         ------
         ProtocolChangedError
-            When a row is not a sequence, is too short, or a column mixes types.
+            When the rows are no list, a row is none or too short, or a column mixes types.
         """
         names = columns.split()
-        rows = list(rows)
-        width = len(names)
-        if any(not isinstance(row, list | tuple) or len(row) < width for row in rows):
-            raise ProtocolChangedError(
-                f"A row has not the {width} cells expected: {columns}.",
-                hint="The vendor may have changed its answer; look for a new release.",
-                row=repr(next(r for r in rows if not isinstance(r, list | tuple) or len(r) < width))[:200],
-            )
-        cells = list(zip(*rows, strict=False)) if rows else [()] * width
+        cells = _cells(rows, columns, len(names))
         arrays = {
             name.partition(":")[0]: _array(values, name)
-            for name, values in zip(names, chain(cells), strict=False)
+            for name, values in zip(names, cells, strict=False)
             if name != "_"
         }
         return cls(pa.table(arrays), covered=covered, origin=origin, cursor=cursor)
 
 
+def _cells(rows: Any, columns: str, width: int) -> list[tuple[Any, ...]]:
+    """Rows turned into columns, once each of them is known to be long enough."""
+    if not isinstance(rows, Iterable) or isinstance(rows, str | bytes | Mapping):
+        raise ProtocolChangedError(f"Rows came as {type(rows).__name__}.", hint=_CHANGED)
+    rows = list(rows)
+    for row in rows:
+        if not isinstance(row, list | tuple) or len(row) < width:
+            raise ProtocolChangedError(
+                f"A row has not the {width} cells expected: {columns}.", hint=_CHANGED, row=repr(row)[:200]
+            )
+    return list(zip(*rows, strict=False)) if rows else [()] * width
+
+
 def _array(values: Sequence[Any], name: str) -> pa.Array:
-    column, _, unit = name.partition(":")
+    column, colon, unit = name.partition(":")
+    if colon and unit not in _UNITS:
+        raise ValueError(f"{name!r} names no unit of time; write one of {', '.join(_UNITS)}")
     try:
-        if unit in _UNITS:
-            return pa.array([int(v) for v in values], pa.int64()).cast(pa.timestamp(unit, "UTC"))
+        if colon:
+            return pa.array([_whole(v) for v in values], pa.int64()).cast(pa.timestamp(unit, "UTC"))
         return pa.array(values) if values else pa.nulls(0, pa.string())
-    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError, NotImplementedError) as error:
         raise ProtocolChangedError(
-            f"Column {column!r} holds values that cannot be read: {error}.",
-            hint="The vendor may have changed its answer; look for a new release.",
+            f"Column {column!r} holds values that cannot be read: {str(error).rstrip('.')}.", hint=_CHANGED
         ) from error
+
+
+def _whole(value: Any) -> int:
+    """A count of units: an integer, or text or a float that is one."""
+    if type(value) is int:
+        return value
+    is_whole = not isinstance(value, bool) and (
+        value.isascii() and value.removeprefix("-").isdigit()
+        if isinstance(value, str)
+        else int(value) == value
+    )
+    if not is_whole:
+        raise ValueError(f"{value!r} is no whole number")
+    return int(value)

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
@@ -22,6 +22,10 @@ from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.task import Task
 
 __all__ = ["ArchiveClient", "Granularity"]
+
+
+# A month of which two or three days are held is still fetched as one file.
+_WHOLE_SHARE: Final = 0.9
 
 
 def _at_end(end: int) -> int:
@@ -55,13 +59,13 @@ class Granularity:
 
     def periods(self, ranges: RangeSet) -> Iterator[TimeRange]:
         """Periods that overlap ``ranges``, ascending, each once."""
-        last = None
+        done: int | None = None
         for r in ranges:
-            start = max(self.grid.floor(r.start), last or self.grid.floor(r.start))
+            start = self.grid.floor(r.start) if done is None else max(self.grid.floor(r.start), done)
             while start < r.end:
-                last = self.grid.next(start)
-                yield TimeRange(start, last)
-                start = last
+                done = self.grid.next(start)
+                yield TimeRange(start, done)
+                start = done
 
 
 class ArchiveClient(DataClientInterface):
@@ -101,7 +105,7 @@ class ArchiveClient(DataClientInterface):
         return None
 
     def plan(self, ranges: RangeSet, now: int, skip: frozenset[str] = frozenset()) -> tuple[Task, ...]:
-        """Objects that bring ``ranges``: coarse where every finer period is wanted, else fine."""
+        """Objects that bring ``ranges``: coarse where (nearly) every finer period is wanted, else fine."""
         tasks: list[Task] = []
         remaining = self.within_history(ranges, now)
         sizes = self.granularities()
@@ -111,7 +115,10 @@ class ArchiveClient(DataClientInterface):
                 task = self._task(size, period, finest)
                 if task.name in skip or size.published_at(period.end) > now:
                     continue
-                if finest or self._touches_all(sizes[-1], period, remaining):
+                if self.grid is not None and not self.grid.count_all(remaining & RangeSet.of(period)):
+                    # A week that ends in this month opened in the one before, and stands there.
+                    continue
+                if finest or self._is_wanted_whole(sizes[-1], period, remaining):
                     tasks.append(task)
                     remaining = remaining - RangeSet.of(period)
         return tuple(sorted(tasks, key=lambda t: t.span.start))
@@ -184,8 +191,9 @@ class ArchiveClient(DataClientInterface):
             granularity=size.name,
         )
 
-    def _touches_all(self, finest: Granularity, period: TimeRange, wanted: RangeSet) -> bool:
+    def _is_wanted_whole(self, finest: Granularity, period: TimeRange, wanted: RangeSet) -> bool:
+        """Whether all but a few of the finer periods are wanted, so that one object costs less."""
         if self.grid is not None:
             wanted = self.grid.align(wanted)
         inside = wanted & RangeSet.of(period)
-        return sum(1 for _ in finest.periods(inside)) == finest.grid.count(period)
+        return sum(1 for _ in finest.periods(inside)) >= _WHOLE_SHARE * finest.grid.count(period)

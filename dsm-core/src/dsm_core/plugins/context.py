@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextvars import copy_context
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,4 +59,8 @@ class ClientContext:
 
     async def run(self, work: Callable[..., T], *args: Any) -> T:
         """Run blocking ``work`` in a worker thread."""
-        return await asyncio.get_running_loop().run_in_executor(self.workers, work, *args)
+        # Threads do not inherit the context, and events of the work belong to this call.
+        within = copy_context()
+        return await asyncio.get_running_loop().run_in_executor(
+            self.workers, partial(within.run, work, *args)
+        )

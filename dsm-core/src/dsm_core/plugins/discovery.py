@@ -6,6 +6,7 @@ a broken one costs nobody else anything.
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -29,6 +30,8 @@ __all__ = [
     "installed_providers",
     "load_plugin",
 ]
+
+_log = logging.getLogger(__name__)
 
 GROUP: Final = "dsm.providers"
 
@@ -55,15 +58,27 @@ def installed_providers(
     distributions: Iterable[importlib_metadata.Distribution] | None = None,
 ) -> tuple[InstalledProvider, ...]:
     """Every provider that an installed distribution declares, by name; imports nothing."""
-    found = {}
-    for dist in importlib_metadata.distributions() if distributions is None else distributions:
+    found: dict[tuple[str, str], InstalledProvider] = {}
+    for dist in importlib_metadata.Distribution.discover() if distributions is None else distributions:
         for entry in dist.entry_points.select(group=GROUP):
-            name = dist.metadata["Name"]
-            # An editable install and its build folder can both be on the path.
-            found[entry.name, name] = InstalledProvider(
-                name=entry.name, module=entry.value, distribution=name, version=dist.version
-            )
+            provider = _described(dist, entry)
+            if provider is not None:
+                # An editable install and its build folder can both be on the path; Python takes the first.
+                found.setdefault((provider.name, provider.distribution), provider)
     return tuple(sorted(found.values(), key=lambda p: (p.name, p.distribution)))
+
+
+def _described(
+    dist: importlib_metadata.Distribution, entry: importlib_metadata.EntryPoint
+) -> InstalledProvider | None:
+    try:
+        return InstalledProvider(
+            name=entry.name, module=entry.value, distribution=dist.metadata["Name"], version=dist.version
+        )
+    except (OSError, KeyError, TypeError):
+        # An uninstall that was cut short leaves a folder without metadata behind.
+        _log.debug("provider_ignored name=%s reason=no_metadata", entry.name)
+        return None
 
 
 def find_provider(name: str, installed: Iterable[InstalledProvider]) -> InstalledProvider:
@@ -83,10 +98,11 @@ def find_provider(name: str, installed: Iterable[InstalledProvider]) -> Installe
     if not claims:
         known = ", ".join(sorted(by_name)) or "none"
         close = get_close_matches(name, by_name, n=1)
-        guess = f"Did you mean {close[0]!r}? " if close else ""
+        # No package is named for a slip of the pen: somebody might have registered it.
+        hint = f"Did you mean {close[0]!r}?" if close else f"Run: pip install dsm-{name.replace('_', '-')}"
         raise ProviderNotFoundError(
             f"No installed package provides {name!r}; installed: {known}.",
-            hint=f"{guess}Run: pip install dsm-{name.replace('_', '-')}",
+            hint=hint,
             provider=name,
         )
     if len(claims) > 1:
@@ -116,7 +132,7 @@ def load_plugin(found: InstalledProvider) -> LoadedPlugin:
     entry = importlib_metadata.EntryPoint(name=found.name, value=found.module, group=GROUP)
     try:
         module = entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginLoadError(
             f"{who} failed to import: {error!r}.", hint=hint, provider=found.name
         ) from error
@@ -129,29 +145,40 @@ def load_plugin(found: InstalledProvider) -> LoadedPlugin:
         chart_types = [schema for schemas in manager.hook.dsm_chart_types() for schema in schemas]
     except Exception as error:
         raise PluginContractError(f"{who}: {error}.", hint=hint, provider=found.name) from error
-    _check_provider(providers, found, who, hint)
-    _register(chart_types)
+    wrong = _wrong_provider(providers, found) or _wrong_chart_type(chart_types)
+    if wrong:
+        raise PluginContractError(f"{who} {wrong}.", hint=hint, provider=found.name)
+    _register(chart_types, who, found.name)
     return LoadedPlugin(
         providers[0], manager.hook.dsm_observe if manager.hook.dsm_observe.get_hookimpls() else None
     )
 
 
-def _check_provider(providers: list[Any], found: InstalledProvider, who: str, hint: str) -> None:
+def _wrong_provider(providers: list[Any], found: InstalledProvider) -> str | None:
     from dsm_core.plugins.provider import PLUGIN_API, Provider  # noqa: PLC0415
 
     if len(providers) != 1 or not isinstance(providers[0], Provider):
-        raise PluginContractError(f"{who} has no dsm_provider() hook that returns a Provider.", hint=hint)
+        return "has no dsm_provider() hook that returns a Provider"
     provider = providers[0]
     if provider.api != PLUGIN_API:
-        raise PluginContractError(
-            f"{who} was written for plugin API {provider.api}; this dsm-core speaks {PLUGIN_API}.", hint=hint
-        )
-    if provider.name != found.name:
-        raise PluginContractError(f"{who} calls itself {provider.name!r}.", hint=hint)
+        return f"was written for plugin API {provider.api}; this dsm-core speaks {PLUGIN_API}"
+    return None if provider.name == found.name else f"calls itself {provider.name!r}"
 
 
-def _register(chart_types: list[Any]) -> None:
+def _wrong_chart_type(chart_types: list[Any]) -> str | None:
+    from dsm_core.schema.chart_type import ChartSchema  # noqa: PLC0415
+
+    wrong = next((c for c in chart_types if not isinstance(c, ChartSchema)), None)
+    return None if wrong is None else f"has a dsm_chart_types() hook that gives {wrong!r}, no ChartSchema"
+
+
+def _register(chart_types: list[Any], who: str, name: str) -> None:
     from dsm_core.schema.chart_type import register_chart_type  # noqa: PLC0415
 
     for schema in chart_types:
-        register_chart_type(schema)
+        try:
+            register_chart_type(schema)
+        except PluginConflictError as error:
+            raise PluginConflictError(
+                f"{who}: {error.message}", hint=error.hint, provider=name, **error.details
+            ) from error

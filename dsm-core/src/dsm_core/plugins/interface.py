@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, ClassVar
 
-from dsm_core.errors import RequestError, UnsupportedIntervalError
+from dsm_core.errors import RequestError
 from dsm_core.model.grid import Grid
 from dsm_core.model.interval import Interval
 from dsm_core.model.names import ChartType, DataSource, MarketType
-from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange, from_ns, to_ns
+from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange, from_ns
 from dsm_core.plugins.answer import Answer
 from dsm_core.plugins.context import ClientContext
 from dsm_core.plugins.spec import ClientSpec, Rolling, Since
@@ -91,22 +91,6 @@ class DataClientInterface(ABC):
                 symbol=repr(symbol),
             )
 
-    @classmethod
-    def check_interval(cls, interval: Interval) -> None:
-        """Refuse an interval the market has no bars of.
-
-        Raises
-        ------
-        UnsupportedIntervalError
-            Listing those it has.
-        """
-        if interval not in cls.spec.intervals:
-            raise UnsupportedIntervalError(
-                f"{cls.spec.market_type} {cls.spec.chart_type} has no interval {interval!s}.",
-                hint=f"It has: {', '.join(cls.spec.intervals)}.",
-                interval=str(interval),
-            )
-
     def plan(self, ranges: RangeSet, now: int, skip: frozenset[str] = frozenset()) -> tuple[Task, ...]:
         """Tasks that bring ``ranges``; pure.
 
@@ -132,19 +116,17 @@ class DataClientInterface(ABC):
         return tuple(t for t in tasks if t.name not in skip)
 
     def within_history(self, ranges: RangeSet, now: int) -> RangeSet:
-        """The part of ``ranges`` that the source's declared history can hold."""
+        """The part of ``ranges`` that the source's declared history can hold, as whole slots."""
         history = self.spec.history
         if isinstance(history, Since):
-            day = (
-                history.day
-                if isinstance(history.day, datetime)
-                else from_ns(0).replace(year=history.day.year, month=history.day.month, day=history.day.day)
-            )
-            first = to_ns(day)
+            first = history.first_ns
         elif isinstance(history, Rolling):
             first = self._rolling_start(history, now)
         else:
             return ranges
+        if self.grid is not None:
+            # Half a slot can neither be asked for nor vouched for.
+            first = self.grid.ceil(first)
         return RangeSet.from_pairs((max(r.start, first), r.end) for r in ranges)
 
     def _rolling_start(self, history: Rolling, now: int) -> int:

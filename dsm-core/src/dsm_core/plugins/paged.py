@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 
 from dsm_core.errors import ProtocolChangedError
 from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange, to_ns
+from dsm_core.net import JsonReply
 from dsm_core.plugins.answer import Answer
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.task import Task
@@ -46,7 +47,8 @@ class PagedClient(DataClientInterface):
     """A client whose source answers in pages.
 
     Core pages, limits, retries, clips, drops unfinished bars and casts text; the author writes
-    :meth:`fetch_page`, and :meth:`check` where errors come inside a 200.
+    :meth:`fetch_page`, with :meth:`get_json` for its requests, and :meth:`check` where errors come
+    inside a 200.
     """
 
     @abstractmethod
@@ -55,6 +57,24 @@ class PagedClient(DataClientInterface):
 
     def check(self, body: Any) -> None:
         """Raise for an error that the vendor puts inside a successful answer."""
+
+    async def get_json(
+        self, url: str, params: Mapping[str, Any] | None = None, *, rows: int = 1
+    ) -> JsonReply:
+        """A checked JSON answer, its cost taken from the spec's pool.
+
+        Parameters
+        ----------
+        url
+            Absolute, or starting with an endpoint key in braces.
+        params
+            Query parameters.
+        rows
+            How many rows are asked for; decides the cost.
+        """
+        reply = await self.context.http.get_json(url, params, cost=self.spec.cost(rows), pool=self.spec.pool)
+        self.check(reply.body)
+        return reply
 
     def plan(self, ranges: RangeSet, now: int, skip: frozenset[str] = frozenset()) -> tuple[Task, ...]:
         """Pages that bring ``ranges``; neighbouring small ranges share a page."""

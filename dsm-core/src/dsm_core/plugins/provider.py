@@ -13,8 +13,9 @@ from dsm_core.model.names import ChartType, MarketType
 from dsm_core.net import Limit
 from dsm_core.plugins.context import ClientContext
 from dsm_core.plugins.interface import DataClientInterface
+from dsm_core.plugins.spec import ClientSpec
 
-__all__ = ["PLUGIN_API", "Provider", "SymbolInfo"]
+__all__ = ["PLUGIN_API", "Provider", "SymbolInfo", "check_client_class"]
 
 PLUGIN_API: Final = 1
 
@@ -62,6 +63,23 @@ SymbolsFn = Callable[[ClientContext, MarketType], Awaitable[Sequence[SymbolInfo]
 ServerTimeFn = Callable[[ClientContext, MarketType], Awaitable[int]]
 
 
+def check_client_class(value: Any, provider: str) -> None:
+    """Refuse what is no client class, or one that does not say what it serves.
+
+    Raises
+    ------
+    PluginContractError
+        Naming the provider and the class.
+    """
+    if not (isinstance(value, type) and issubclass(value, DataClientInterface)):
+        what, hint = "is no client class", "Subclass DataClientInterface."
+    elif not isinstance(getattr(value, "spec", None), ClientSpec):
+        what, hint = "has no spec", "Set the class attribute spec to a ClientSpec."
+    else:
+        return
+    raise PluginContractError(f"Provider {provider!r}: {value!r} {what}.", hint=hint, provider=provider)
+
+
 @frozen(kw_only=True)
 class Provider:
     """Everything core needs to know of a provider.
@@ -101,11 +119,7 @@ class Provider:
 
     def __attrs_post_init__(self) -> None:
         for client in self.clients:
-            if not (isinstance(client, type) and issubclass(client, DataClientInterface)):
-                raise PluginContractError(
-                    f"Provider {self.name!r}: {client!r} is no client class.",
-                    hint="List subclasses of DataClientInterface.",
-                )
+            check_client_class(client, self.name)
             if client.spec.source not in self.sources:
                 raise PluginContractError(
                     f"Provider {self.name!r}: {client.__name__} serves {client.spec.source!s}, "

@@ -8,10 +8,10 @@ from typing import Any
 from attrs import evolve
 
 from dsm_core.errors import PluginContractError, ProviderNotFoundError
-from dsm_core.model.names import ChartType, MarketType, OpenName
+from dsm_core.model.names import ChartType, DataSource, MarketType, OpenName
 from dsm_core.plugins.discovery import LoadedPlugin, find_provider, installed_providers, load_plugin
 from dsm_core.plugins.interface import DataClientInterface
-from dsm_core.plugins.provider import Provider
+from dsm_core.plugins.provider import Provider, check_client_class
 
 __all__ = ["DataProvider", "Registry", "default_registry"]
 
@@ -61,16 +61,16 @@ class Registry:
 
         Raises
         ------
+        RequestError
+            When the name is ill-formed.
         PluginContractError
             When the class is no client, is declared for another place than its own ``spec`` says,
             or the provider has one for that place already.
         """
-        if not (isinstance(client_class, type) and issubclass(client_class, DataClientInterface)):
-            raise PluginContractError(
-                f"{client_class!r} is no client class.", hint="Subclass DataClientInterface.", provider=name
-            )
+        name = DataProvider(name).value
+        check_client_class(client_class, name)
         spec = client_class.spec
-        said = (MarketType(market_type), ChartType(chart_type), source or spec.source)
+        said = (MarketType(market_type), ChartType(chart_type), DataSource(source or spec.source))
         if said != (spec.market_type, spec.chart_type, spec.source):
             raise PluginContractError(
                 f"{client_class.__name__} serves {spec.chart_type} of {spec.market_type} "

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
-from typing import Literal
+from datetime import UTC, date, datetime
 
 from attrs import field, frozen
 
 from dsm_core.model.grid import Grid, grid_for
 from dsm_core.model.interval import Interval
 from dsm_core.model.names import ChartType, DataSource, MarketType
+from dsm_core.model.time_range import to_ns
 
 __all__ = ["ClientSpec", "History", "Rolling", "Since", "Unlimited"]
 
@@ -22,9 +22,17 @@ class Unlimited:
 
 @frozen
 class Since:
-    """The source holds nothing that opened before ``day`` (UTC)."""
+    """The source holds nothing that opened before ``day`` (UTC, where it names no zone)."""
 
     day: date | datetime
+
+    @property
+    def first_ns(self) -> int:
+        """Start of the history in UTC nanoseconds."""
+        day = self.day
+        if not isinstance(day, datetime):
+            day = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        return to_ns(day if day.tzinfo else day.replace(tzinfo=UTC))
 
 
 @frozen(kw_only=True)
@@ -61,8 +69,6 @@ class ClientSpec:
     grid
         The grid of an interval; returns None where expected bars are unknown. Not asked without
         an interval.
-    stamp
-        Whether the vendor stamps bars at their start or their end.
     snap
         Move a bar that is stamped off the grid to the slot that holds it.
     options
@@ -86,7 +92,6 @@ class ClientSpec:
     history: History = Unlimited()
     authoritative: bool = False
     grid: Callable[[Interval], Grid | None] = grid_for
-    stamp: Literal["start", "end"] = "start"
     snap: bool = False
     options: frozenset[str] = frozenset()
     settles_after_s: float = 5.0

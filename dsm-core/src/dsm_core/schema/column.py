@@ -32,6 +32,8 @@ class Column:
         Single values may be absent.
     whole_ms
         For ``time``: cut to whole milliseconds.
+    ends_slot
+        For ``time``: where a source lacks it, the last millisecond of the bar's slot.
     """
 
     name: str
@@ -41,3 +43,4 @@ class Column:
     required: bool = True
     nullable: bool = False
     whole_ms: bool = False
+    ends_slot: bool = False

@@ -6,7 +6,8 @@ sorted and unique, bars stand on their grid. What cannot be brought there is ref
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -16,13 +17,21 @@ from numpy.typing import NDArray
 
 from dsm_core.errors import SchemaMismatchError
 from dsm_core.model.grid import Grid
-from dsm_core.model.time_range import TimeRange, iso
+from dsm_core.model.time_range import EARLIEST_NS, LATEST_NS, NS_PER_MS, TimeRange, iso
 from dsm_core.schema.chart_type import ChartSchema
 from dsm_core.schema.column import Column
 
 __all__ = ["Conformed", "conform", "empty_table", "times_of"]
 
 _NO_TIMES: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+_TYPES: Final = {
+    "float64": pa.float64(),
+    "int64": pa.int64(),
+    "string": pa.string(),
+    "time": pa.timestamp("ns", "UTC"),
+}
+# What Arrow and pandas raise for values that they cannot take; Arrow's own errors derive from these.
+_UNREADABLE: Final = (TypeError, ValueError, OverflowError, NotImplementedError)
 
 
 @frozen
@@ -75,6 +84,11 @@ def conform(
     span
         Rows outside it are dropped.
 
+    Returns
+    -------
+    Conformed
+        Rows sorted by the index, each time once. No rows are an empty table, whatever their columns.
+
     Raises
     ------
     SchemaMismatchError
@@ -82,8 +96,11 @@ def conform(
         finite, or a bar stands off the grid. The message names the column and the first bad value.
     """
     table = _arrow(rows, schema)
-    columns = [_time_column(table, schema.index, whole_ms=False)]
-    columns += [_column(table, column, absent) for column in schema.columns]
+    if not len(table):
+        return Conformed(empty_table(schema))
+    index = _time_column(table, Column(schema.index, "time", "UTC"))
+    table = _with_slot_ends(table, schema, grid, index)
+    columns = [index, *(_column(table, column, absent) for column in schema.columns)]
     table = pa.Table.from_arrays(columns, schema=schema.arrow())
     _check_order(table, schema)
     times = np.asarray(columns[0].cast(pa.int64()))
@@ -95,22 +112,48 @@ def conform(
     return Conformed(table, duplicates, off_grid)
 
 
+def _with_slot_ends(table: pa.Table, schema: ChartSchema, grid: Grid | None, index: pa.Array) -> pa.Table:
+    """Add the columns that a grid can tell where the source did not give them."""
+    if grid is None:
+        return table
+    for column in schema.columns:
+        if column.ends_slot and column.name not in table.column_names:
+            ends = grid.opens(grid.indices(np.asarray(index.cast(pa.int64()))) + 1) - NS_PER_MS
+            table = table.append_column(column.name, pa.array(ends).cast(pa.timestamp("ns", "UTC")))
+    return table
+
+
 def _arrow(rows: Any, schema: ChartSchema) -> pa.Table:
+    try:
+        table = _table(rows, schema)
+    except (*_UNREADABLE, AttributeError) as error:
+        raise SchemaMismatchError(
+            f"Rows of {schema.name} make no table: {_told(error)}.",
+            hint="Each column must hold values of one type, all columns equally many.",
+        ) from error
+    if not isinstance(table, pa.Table):
+        raise SchemaMismatchError(
+            f"Rows of {schema.name} came as {type(rows).__name__}.",
+            hint="Return an Arrow table, a pandas or polars frame, or a mapping of columns.",
+        )
+    return table
+
+
+def _table(rows: Any, schema: ChartSchema) -> pa.Table | None:
     if isinstance(rows, pa.Table):
         return rows
     if isinstance(rows, pa.RecordBatch):
         return pa.Table.from_batches([rows])
-    if isinstance(rows, dict):
-        return pa.table(rows)
-    if hasattr(rows, "reset_index"):
+    if isinstance(rows, Mapping):
+        return pa.table(dict(rows))
+    if hasattr(rows, "reset_index") and hasattr(rows, "columns"):
         frame = rows.reset_index() if rows.index.name == schema.index else rows
         return pa.Table.from_pandas(frame, preserve_index=False)
-    if hasattr(rows, "to_arrow"):
-        return rows.to_arrow()
-    raise SchemaMismatchError(
-        f"Rows of {schema.name} came as {type(rows).__name__}.",
-        hint="Return an Arrow table, a pandas or polars frame, or a mapping of columns.",
-    )
+    return rows.to_arrow() if hasattr(rows, "to_arrow") else None
+
+
+def _told(error: Exception) -> str:
+    return str(error).strip().rstrip(".") or type(error).__name__
 
 
 def _mismatch(column: str, what: str) -> SchemaMismatchError:
@@ -119,26 +162,38 @@ def _mismatch(column: str, what: str) -> SchemaMismatchError:
 
 def _column(table: pa.Table, column: Column, absent: frozenset[str]) -> pa.Array:
     if column.name in absent or (not column.required and column.name not in table.column_names):
-        types = {"float64": pa.float64(), "int64": pa.int64(), "string": pa.string()}
-        return pa.nulls(len(table), types.get(column.dtype, pa.timestamp("ns", "UTC")))
+        return pa.nulls(len(table), _TYPES[column.dtype])
     if column.dtype == "time":
-        return _time_column(table, column.name, whole_ms=column.whole_ms)
-    values = _one_chunk(table, column.name)
-    target = {"float64": pa.float64(), "int64": pa.int64(), "string": pa.string()}[column.dtype]
+        return _time_column(table, column)
+    values = _one_chunk(table, column)
+    if pa.types.is_temporal(values.type) or pa.types.is_boolean(values.type):
+        raise _mismatch(column.name, f"holds {values.type}, not {column.dtype}")
     try:
-        values = values.cast(target)
-    except pa.ArrowInvalid as error:
-        raise _mismatch(column.name, str(error).rstrip(".")) from error
+        values = _cast(values, column)
+    except _UNREADABLE as error:
+        raise _mismatch(column.name, _told(error)) from error
     _check_values(values, column)
     return values
+
+
+def _cast(values: pa.Array, column: Column) -> pa.Array:
+    target = _TYPES[column.dtype]
+    if pa.types.is_decimal(values.type):
+        # By way of text: Arrow's own conversion often misses the nearest float64.
+        values = values.cast(pa.string())
+    if column.nullable and pa.types.is_floating(values.type):
+        nan = pc.is_nan(values)
+        values = pc.if_else(nan, pa.scalar(None, values.type), values) if pc.any(nan).as_py() else values
+    # Unsafe is right for integers only: those that float64 cannot hold are rounded to the nearest.
+    is_rounded = pa.types.is_integer(values.type) and column.dtype == "float64"
+    return values.cast(target, safe=not is_rounded)
 
 
 def _check_values(values: pa.Array, column: Column) -> None:
     if values.null_count and not column.nullable:
         raise _mismatch(column.name, f"{values.null_count} values are absent")
-    if column.dtype == "float64" and len(values):
-        present = values.drop_null() if values.null_count else values
-        finite = np.isfinite(np.asarray(present))
+    if column.dtype == "float64":
+        finite = np.isfinite(np.asarray(values.fill_null(0.0) if values.null_count else values))
         if not finite.all():
             raise _mismatch(column.name, f"row {int(np.argmin(finite))} is not a finite number")
 
@@ -150,29 +205,36 @@ def _check_order(table: pa.Table, schema: ChartSchema) -> None:
             raise _mismatch(low, f"is above {high} in row {crossed}")
 
 
-def _one_chunk(table: pa.Table, name: str) -> pa.Array:
-    if name not in table.column_names:
-        raise _mismatch(name, f"is missing; the source gave {', '.join(table.column_names) or 'nothing'}")
-    return table.column(name).combine_chunks()
+def _one_chunk(table: pa.Table, column: Column) -> pa.Array:
+    found = table.column_names.count(column.name)
+    if found > 1:
+        raise _mismatch(column.name, f"comes {found} times")
+    if not found:
+        given = ", ".join(table.column_names) or "nothing"
+        raise _mismatch(column.name, f"is missing; the source gave {given}")
+    values = table.column(column.name).combine_chunks()
+    return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
 
 
-def _time_column(table: pa.Table, name: str, *, whole_ms: bool) -> pa.Array:
-    values = _one_chunk(table, name)
-    if values.null_count:
-        raise _mismatch(name, f"{values.null_count} values are absent")
+def _time_column(table: pa.Table, column: Column) -> pa.Array:
+    values = _one_chunk(table, column)
+    if values.null_count and not column.nullable:
+        raise _mismatch(column.name, f"{values.null_count} values are absent")
     if not pa.types.is_timestamp(values.type):
-        raise _mismatch(name, f"holds {values.type}, not times; give its unit")
+        raise _mismatch(column.name, f"holds {values.type}, not times; give its unit")
     try:
-        ns = np.asarray(
-            values.cast(pa.timestamp("ns")).cast(pa.int64())
-            if values.type.tz is None
-            else values.cast(pa.timestamp("ns", values.type.tz)).cast(pa.int64())
-        )
-    except pa.ArrowInvalid as error:
-        raise _mismatch(name, str(error).rstrip(".")) from error
-    if whole_ms:
+        present = values.cast(pa.timestamp("ns", values.type.tz)).cast(pa.int64())
+    except _UNREADABLE as error:
+        raise _mismatch(column.name, _told(error)) from error
+    ns = np.asarray(present.fill_null(0) if values.null_count else present)
+    out = (ns < EARLIEST_NS) | (ns >= LATEST_NS)
+    if out.any():
+        bad = int(np.argmax(out))
+        raise _mismatch(column.name, f"row {bad} holds {iso(int(ns[bad]))}, outside 1700 to 2250")
+    if column.whole_ms:
         ns = ns - ns % 1_000_000
-    return pa.array(ns).cast(pa.timestamp("ns", "UTC"))
+    mask = np.asarray(values.is_null()) if values.null_count else None
+    return pa.array(ns, mask=mask).cast(_TYPES["time"])
 
 
 def _on_grid(

@@ -1,0 +1,128 @@
+"""One call of a manager, and its answer on its way out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from dsm_core.cli.console import say, say_note
+from dsm_core.cli.options import SeriesArguments
+from dsm_core.cli.progress import shown_progress
+from dsm_core.cli.rows import WRITERS, iso_time
+from dsm_core.cli.sink import opened_sink
+from dsm_core.fcp.plan import Plan
+from dsm_core.manager import DataSourceManager
+from dsm_core.model.time_range import TimeRange
+from dsm_core.output import MarketData
+
+__all__ = ["fetch", "show_plan"]
+
+_GAPS_SHOWN: Final = 10
+
+
+def fetch(asked: SeriesArguments, *, form: str, output: Path | None, strict: bool) -> None:
+    """Get the rows and write them.
+
+    Raises
+    ------
+    DSMError
+        As :meth:`dsm_core.DataSourceManager.query`.
+    """
+    with _manager(asked) as manager:
+        with shown_progress(manager):
+            data = manager.query(**_call(asked), on_gaps="raise" if strict else None)
+        with opened_sink(output) as sink:
+            WRITERS[form](data, sink)
+    if form == "table" or output is not None:
+        _summarize(data, output)
+
+
+def show_plan(asked: SeriesArguments, *, form: str) -> None:
+    """Print the plan of a call.
+
+    Raises
+    ------
+    RequestError, PluginError, ConfigError
+        When the call cannot be answered as asked.
+    """
+    with _manager(asked) as manager:
+        plan = manager.explain(**_call(asked))
+    click.echo(plan if form == "table" else json.dumps(_plan_facts(plan), indent=1))
+
+
+@contextmanager
+def _manager(asked: SeriesArguments) -> Iterator[DataSourceManager]:
+    with DataSourceManager(
+        asked["market"],
+        asked["provider"],
+        asked["chart_type"],
+        cache_dir=asked["cache_dir"],
+        use_cache=not asked["no_cache"],
+        config=asked["config"],
+    ) as manager:
+        yield manager
+
+
+def _call(asked: SeriesArguments) -> dict[str, Any]:
+    return {
+        "symbol": asked["symbol"],
+        "start_time": asked["start"],
+        "end_time": asked["end"],
+        "interval": asked["interval"],
+        "last": asked["last"],
+        "columns": asked["columns"],
+        "enforce_source": asked["source"],
+    }
+
+
+def _summarize(data: MarketData, output: Path | None) -> None:
+    told = data.handle.value
+    origin = ", ".join(f"{source} {rows}" for source, rows in told["sources"].items())
+    parts = [f"{told['rows']} rows of {told['series']}"]
+    parts += [f"from {origin}"] if origin else []
+    parts.append(f"{data.requests} request{'s' * (data.requests != 1)}")
+    parts += [f"written to {output}"] if output is not None else []
+    say_note(", ".join(parts))
+    for gap in data.gaps[:_GAPS_SHOWN]:
+        say("gap", str(gap))
+    if len(data.gaps) > _GAPS_SHOWN:
+        say("gap", f"and {len(data.gaps) - _GAPS_SHOWN} more; --format json lists all")
+
+
+def _plan_facts(plan: Plan) -> Mapping[str, Any]:
+    return {
+        "series": plan.series,
+        **_times(plan.span),
+        "requests": plan.requests,
+        "weight": plan.weight,
+        "size_bytes": plan.size_bytes,
+        "clock_requests": plan.clock_requests,
+        "cached": [_times(held) for held in plan.cached],
+        "steps": [
+            {
+                "source": step.task.source,
+                **_times(step.task.span),
+                "fills": [_times(part) for part in step.fills],
+                "bars": step.bars,
+                "requests": step.task.requests,
+                "weight": step.task.weight,
+                "size_bytes": step.task.size_bytes,
+                "name": step.task.name,
+                "why": step.task.why,
+                "fallback": step.task.fallback,
+            }
+            for step in plan.steps
+        ],
+        "unplanned": [_times(part) for part in plan.unplanned],
+    }
+
+
+def _times(span: TimeRange | None) -> dict[str, str | None]:
+    if span is None:
+        return {"start_time": None, "end_time": None}
+    return {"start_time": iso_time(span.start), "end_time": iso_time(span.end)}

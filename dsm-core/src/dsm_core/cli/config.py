@@ -1,0 +1,84 @@
+"""``dsm config``: which file is read, and whether it is right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+
+from dsm_core.cli.console import say, say_note
+from dsm_core.cli.failure import ExitCode
+from dsm_core.cli.options import config_option
+from dsm_core.errors import PluginError
+
+__all__ = ["config"]
+
+
+@click.group(no_args_is_help=False)
+def config() -> None:
+    """The configuration file: where it is, whether it is right."""
+
+
+@config.command()
+def path() -> None:
+    """Print the path of the file that is read."""
+    from dsm_core.config import find_config_file  # noqa: PLC0415 - brings attrs
+
+    found = find_config_file()
+    if found is None:
+        say_note("There is no configuration file; every key has its default.")
+    else:
+        click.echo(found)
+
+
+@config.command()
+@config_option
+@click.pass_context
+def check(ctx: click.Context, config: Path | None) -> None:
+    """Print every mistake, those in the providers' sections included."""
+    from dsm_core.config import check_config, find_config_file  # noqa: PLC0415 - brings attrs
+
+    sections = _Sections()
+    problems = check_config(config, sections)
+    wrong = [p for p in problems if not p.path.startswith(tuple(f"providers.{n}." for n in sections.broken))]
+    for problem in wrong:
+        click.echo(problem)
+    for error in sections.broken.values():
+        say("error", str(error))
+    if wrong or sections.broken:
+        ctx.exit(ExitCode.REFUSED)
+    file = config or find_config_file()
+    click.echo(f"{file}: fine" if file else "no configuration file: the defaults are fine")
+
+
+class _Sections(Mapping[str, "type | None"]):
+    """Settings class of each installed provider; one is imported when the file has a section for it.
+
+    ``broken`` keeps the errors of those that cannot be imported: nobody knows what their sections mean.
+    """
+
+    def __init__(self) -> None:
+        from dsm_core.plugins.registry import default_registry  # noqa: PLC0415 - brings the HTTP room
+
+        self._registry = default_registry
+        self._names = default_registry.names()
+        self.broken: dict[str, PluginError] = {}
+
+    def __getitem__(self, name: str) -> type | None:
+        if name not in self._names:
+            raise KeyError(name)
+        try:
+            return self._registry.provider(name).config
+        except PluginError as error:
+            self.broken[name] = error
+            return None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)

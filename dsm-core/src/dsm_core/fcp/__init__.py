@@ -1,0 +1,1 @@
+"""The Failover Control Protocol: plan, ask source after source, merge, and say what is missing."""
