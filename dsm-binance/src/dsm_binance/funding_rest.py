@@ -18,14 +18,16 @@ from dsm_binance.markets import COIN_M, FUNDING_POOL, USDS_M, Market
 from dsm_binance.rest import translated
 from dsm_binance.symbols import check_symbol
 from dsm_core.errors import ProtocolChangedError, RequestError, RestAPIError
-from dsm_core.model import NS_PER_MS, Origin, RangeSet
+from dsm_core.model import NS_PER_MS, NS_PER_S, Origin, RangeSet
 from dsm_core.plugins import Answer, ClientSpec, PagedClient, PageRequest
 
 __all__ = ["CoinMFundingRest", "RATE_TYPES", "UsdsMFundingRest", "check_rate_type"]
 
 RATE_TYPES: Final = ("regular", "all")
 _PAGE_ROWS: Final = 1000
-_LONGEST_MS: Final = 8 * 3_600_000
+_HOUR_MS: Final = 3_600_000
+_LONGEST_MS: Final = 8 * _HOUR_MS
+_WRITTEN_WITHIN_NS: Final = 600 * NS_PER_S
 _MINUTE_MS: Final = 60_000
 _DEFAULT_HOURS: Final = 8
 # 1000 settlements of 8 hours; denser ones follow a cursor.
@@ -67,7 +69,7 @@ class _FundingRest(PagedClient):
         settlements = await self._settlements(body)
         full = len(body) >= _PAGE_ROWS
         last_ms = int(settlements.times_ms[-1]) if full and len(settlements.times_ms) else None
-        end = page.end if last_ms is None else last_ms * NS_PER_MS + 1
+        end = self._sure_until(settlements, page.end) if last_ms is None else last_ms * NS_PER_MS + 1
         start = page.start if page.cursor is None else page.cursor * NS_PER_MS
         return Answer(
             settlements.table(),
@@ -75,6 +77,13 @@ class _FundingRest(PagedClient):
             origin=Origin(url=url.partition("?")[0]),
             cursor=last_ms if last_ms is not None and last_ms * NS_PER_MS < page.end else None,
         )
+
+    def _sure_until(self, settlements: Settlements, end: int) -> int:
+        """End of what the answer vouches for: a settlement due just now may not be written yet."""
+        if not len(settlements.times_ms):
+            return end
+        due = (int(settlements.times_ms[-1]) + settlements.hours[-1] * _HOUR_MS) * NS_PER_MS
+        return due if due <= end and due > self.context.now_ns() - _WRITTEN_WITHIN_NS else end
 
     async def _ask(self, start_ms: int, end_ms: int) -> tuple[list[Mapping[str, Any]], str]:
         params = {"symbol": self.symbol, "startTime": start_ms, "endTime": end_ms, "limit": _PAGE_ROWS}
@@ -139,7 +148,6 @@ def _spec(market: Market) -> ClientSpec:
         max_span_s=_PAGE_DAYS * 86_400.0,
         authoritative=True,
         options=frozenset({"rate_type"}),
-        settles_after_s=600.0,
         pool=FUNDING_POOL,
     )
 

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
+
+from dsm_binance.archive import MONTHLY, VisionClient
+from dsm_binance.csv_member import inside_period, read_csv, to_ns
+from dsm_binance.funding_rest import check_rate_type
+from dsm_binance.funding_rows import Settlements, rounded
+from dsm_binance.markets import COIN_M, USDS_M, Market
+from dsm_core.model import NS_PER_MS, RangeSet
+from dsm_core.plugins import Answer, ClientSpec, Granularity, Task
 
 __all__ = ["CoinMFundingVision", "UsdsMFundingVision"]
 
@@ -13,3 +23,69 @@ _TYPES: Final = {
     "funding_interval_hours": pa.int64(),
     "last_funding_rate": pa.float64(),
 }
+
+
+class _FundingVision(VisionClient):
+    """Funding rates of one market from its archive folder."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._all = check_rate_type(options.get("rate_type", "regular")) == "all"
+
+    @property
+    def stem(self) -> str:
+        """Symbol and kind."""
+        return f"{self.symbol}-fundingRate"
+
+    def folder(self, granularity: str) -> str:
+        """One folder for each symbol."""
+        return f"{self.market.archive_path}/{granularity}/fundingRate/{self.symbol}/"
+
+    def granularities(self) -> tuple[Granularity, ...]:
+        """Months only."""
+        return (MONTHLY,)
+
+    def plan(self, ranges: RangeSet, now: int, skip: frozenset[str] = frozenset()) -> tuple[Task, ...]:
+        """Months; none for ``rate_type="all"``, since the files do not tell the type."""
+        return () if self._all else super().plan(ranges, now, skip)
+
+    def parse(self, task: Task, path: Path) -> Answer:
+        """Rows of a verified zip, and where no settlement can be missing between them."""
+        table = read_csv(path, task, tuple(_TYPES), _TYPES)
+        times_ms = rounded(to_ns(np.asarray(table.column("calc_time")), task) // NS_PER_MS)
+        order = np.argsort(times_ms, kind="stable")
+        # Two rows of one minute are a regular settlement and a special one, which comes second.
+        first = order[np.concatenate(([True], np.diff(times_ms[order]) != 0))] if len(order) else order
+        table, times_ms = table.take(pa.array(first)), times_ms[first]
+        table = inside_period(table, times_ms * NS_PER_MS, task)
+        inside = (times_ms * NS_PER_MS >= task.span.start) & (times_ms * NS_PER_MS < task.span.end)
+        settlements = Settlements(
+            symbol=self.symbol,
+            times_ms=times_ms[inside],
+            hours=table.column("funding_interval_hours").to_pylist(),
+            rates=table.column("last_funding_rate").combine_chunks(),
+        )
+        return Answer(settlements.table(), covered=settlements.gapless(task.span.start, task.span.end))
+
+
+def _spec(market: Market) -> ClientSpec:
+    return ClientSpec(
+        market_type=market.market_type,
+        chart_type="funding_rate",
+        source="vision",
+        options=frozenset({"rate_type"}),
+    )
+
+
+class UsdsMFundingVision(_FundingVision):
+    """USDS-M funding rates from the archive."""
+
+    market = USDS_M
+    spec = _spec(USDS_M)
+
+
+class CoinMFundingVision(_FundingVision):
+    """COIN-M funding rates from the archive."""
+
+    market = COIN_M
+    spec = _spec(COIN_M)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dsm_binance.config import BinanceConfig
+from dsm_binance.funding_rest import CoinMFundingRest, UsdsMFundingRest
+from dsm_binance.funding_vision import CoinMFundingVision, UsdsMFundingVision
 from dsm_binance.markets import LIMITS
 from dsm_binance.rest import CoinMKlinesRest, SpotKlinesRest, UsdsMKlinesRest, fetch_server_time
 from dsm_binance.symbols import fetch_symbols
@@ -25,6 +27,10 @@ def dsm_provider() -> Provider:
             UsdsMKlinesRest,
             CoinMKlinesVision,
             CoinMKlinesRest,
+            UsdsMFundingVision,
+            UsdsMFundingRest,
+            CoinMFundingVision,
+            CoinMFundingRest,
         ),
         config=BinanceConfig,
         sources=("vision", "rest"),

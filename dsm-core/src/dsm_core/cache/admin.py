@@ -149,7 +149,7 @@ def _series_ledger(
         for source, count in _rows_by_source(file, share, whole=mine.span == file.period.span).items():
             rows[source] = rows.get(source, 0) + count
         entries += share
-    summary = _summary(folder, [(file.path, file.header) for file in told])
+    summary = _summary(folder, [(file.header, os.stat(file.path).st_size) for file in told])
     return SeriesLedger(summary=summary, ledger=Ledger.of(entries), rows_by_source=rows)
 
 

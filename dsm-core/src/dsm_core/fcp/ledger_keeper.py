@@ -23,6 +23,8 @@ from dsm_core.schema.conform import empty_table
 __all__ = ["LedgerKeeper"]
 
 T = TypeVar("T")
+# Venues amend a bar for a moment after it closed. Clients of events vouch for no more than is sure.
+_FRESH_NS = 5 * NS_PER_S
 
 
 @define(kw_only=True)
@@ -116,14 +118,12 @@ class LedgerKeeper:
         self.ledger = self.ledger.overlay(entries)
 
     def _lasting(self, batch: Batch) -> Batch:
-        """The part that may be cached: rows of a moment ago may still appear or be amended."""
-        lasting = []
-        for entry in batch.entries:
-            settles_ns = int(self.series.clients[entry.source].spec.settles_after_s * NS_PER_S)
-            until = self.series.closed_until(self.now - settles_ns)
-            if entry.start < until:
-                lasting.append(entry.cut(entry.start, until))
-        return Batch(table=batch.table, entries=tuple(lasting))
+        """The part that may be cached: bars that closed a moment ago may still be amended."""
+        if self.series.grid is None:
+            return batch
+        until = self.series.closed_until(self.now - _FRESH_NS)
+        entries = tuple(e.cut(e.start, until) for e in batch.entries if e.start < until)
+        return Batch(table=batch.table, entries=entries)
 
     def _settle(self, entry: LedgerEntry) -> list[LedgerEntry]:
         grid = self.series.grid

@@ -271,7 +271,11 @@ def _serving(
     classes: Mapping[str, type[DataClientInterface]], request: Request
 ) -> Mapping[str, type[DataClientInterface]]:
     """The clients that have the interval; a source may have fewer than another."""
-    served = {source: cls for source, cls in classes.items() if request.interval in cls.spec.intervals}
+    served = {
+        source: cls
+        for source, cls in classes.items()
+        if request.interval in cls.spec.intervals or not (request.interval or cls.spec.intervals)
+    }
     if served:
         return served
     spec = next(iter(classes.values())).spec

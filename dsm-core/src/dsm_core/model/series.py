@@ -53,7 +53,7 @@ class SeriesKey:
         if len(parts) != _PARTS or not all(parts[:4]) or not all("=" in pair for pair in options):
             raise RequestError(
                 f"{text!r} is no series key.",
-                hint="Write provider/market/chart_type/symbol/interval, such as binance/um/klines/BTCUSDT/1h.",
+                hint="Write provider/market/chart_type/symbol/interval, as in binance/um/klines/BTCUSDT/1h.",
             )
         provider, market, chart, symbol, interval = parts
         return cls(

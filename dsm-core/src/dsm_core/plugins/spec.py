@@ -73,9 +73,6 @@ class ClientSpec:
         Move a bar that is stamped off the grid to the slot that holds it.
     options
         Names of the options that the client reads; they become part of the series key.
-    settles_after_s
-        How long after its time a row may still appear or change; until then it is delivered but
-        not cached.
     cost
         Weight of a request for so many rows.
     pool
@@ -94,6 +91,5 @@ class ClientSpec:
     grid: Callable[[Interval], Grid | None] = grid_for
     snap: bool = False
     options: frozenset[str] = frozenset()
-    settles_after_s: float = 5.0
     cost: Callable[[int], int] = lambda rows: 1
     pool: str | None = None

@@ -13,7 +13,15 @@ from dsm_core.schema.column import Column
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["FUNDING_RATE", "KLINES", "CHART_TYPES", "ChartSchema", "Kind", "chart_schema", "register_chart_type"]
+__all__ = [
+    "FUNDING_RATE",
+    "KLINES",
+    "CHART_TYPES",
+    "ChartSchema",
+    "Kind",
+    "chart_schema",
+    "register_chart_type",
+]
 
 Kind = Literal["bars", "events", "documents"]
 

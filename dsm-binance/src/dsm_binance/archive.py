@@ -1,0 +1,96 @@
+"""The public archive: folders of zips with published checksums, monthly and daily.
+
+What the zips hold is the business of the clients built on it.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from abc import abstractmethod
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar, Final
+from urllib.parse import quote, unquote
+
+from dsm_binance.listing import list_keys
+from dsm_binance.markets import Market
+from dsm_binance.symbols import check_symbol
+from dsm_core.errors import ChecksumMismatchError
+from dsm_core.model import EpochGrid, MonthGrid, TimeRange, from_ns, to_ns
+from dsm_core.plugins import ArchiveClient, Granularity
+
+__all__ = ["DAILY", "MONTHLY", "VisionClient"]
+
+_DAY_NS: Final = 86_400 * 10**9
+_HOUR_NS: Final = 3600 * 10**9
+# Files appear next day about 08:40 UTC; asking from 8 h on costs at most one early 404.
+_PUBLISHED_AFTER_NS: Final = 8 * _HOUR_NS
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+
+
+def _first_monday(month_end: int) -> int:
+    """Monthly files appear on the first Monday after the month."""
+    day = from_ns(month_end)
+    return to_ns(day + timedelta(days=(calendar.MONDAY - day.weekday()) % 7)) + _PUBLISHED_AFTER_NS
+
+
+MONTHLY: Final = Granularity(name="monthly", grid=MonthGrid(), published_at=_first_monday)
+DAILY: Final = Granularity(
+    name="daily", grid=EpochGrid(_DAY_NS), published_at=lambda end: end + _PUBLISHED_AFTER_NS
+)
+
+
+class VisionClient(ArchiveClient):
+    """A client of one market's archive folder."""
+
+    market: ClassVar[Market]
+
+    @classmethod
+    def check_symbol(cls, symbol: str) -> None:
+        """Refuse a symbol that does not have the market's form."""
+        super().check_symbol(symbol)
+        check_symbol(symbol, cls.market)
+
+    @property
+    @abstractmethod
+    def stem(self) -> str:
+        """File name before the date."""
+
+    @abstractmethod
+    def folder(self, granularity: str) -> str:
+        """Folder of the zips of one granularity, with a slash at its end."""
+
+    def object_url(self, granularity: Granularity, period: TimeRange) -> str:
+        """Address of a zip, the symbol percent-encoded."""
+        date = from_ns(period.start).strftime("%Y-%m" if granularity.name == "monthly" else "%Y-%m-%d")
+        return f"{{vision}}/{quote(self.folder(granularity.name))}{quote(self.stem)}-{date}.zip"
+
+    async def expected_sha256(self, url: str) -> str | None:
+        """First word of the CHECKSUM file beside the zip."""
+        reply = await self.context.http.get_text(url + ".CHECKSUM")
+        words = reply.text.split()
+        digest = words[0].lower() if words else ""
+        if not _SHA256.match(digest):
+            raise ChecksumMismatchError(
+                f"{reply.url} holds no SHA-256: {reply.text[:80]!r}.",
+                hint="The file is not used.",
+                url=reply.url,
+            )
+        return digest
+
+    async def published(self, span: TimeRange) -> frozenset[str] | None:
+        """Names of the zips inside ``span``, from the bucket's listing."""
+        names: set[str] = set()
+        for size in self.granularities():
+            prefix = self.folder(size.name)
+            form = "%Y-%m" if size.name == "monthly" else "%Y-%m-%d"
+            first = from_ns(size.grid.floor(max(span.start, 0))).strftime(form)
+            last = from_ns(min(span.end - 1, to_ns(datetime(2200, 1, 1, tzinfo=UTC)))).strftime(form)
+            keys = await list_keys(
+                self.context,
+                prefix,
+                after=f"{prefix}{self.stem}-{first}",
+                until=f"{prefix}{self.stem}-{last}.zip",
+            )
+            names.update(quote(unquote(key).rpartition("/")[2]) for key in keys if key.endswith(".zip"))
+        return frozenset(names)
