@@ -295,43 +295,8 @@ class DataSourceManager:
 
     def _start(self) -> None:
         self._pid = os.getpid()
-        self._loop = _LoopThread()
+        self._loop = LoopThread()
         self._session = Session(self._settings, self._bus)
-
-
-class _LoopThread:
-    """An event loop in a daemon thread, begun at first use."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run ``work`` on the loop and wait; an interrupt cancels it."""
-        future = asyncio.run_coroutine_threadsafe(work, self._started())
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def stop(self) -> None:
-        """End the loop and its thread."""
-        with self._lock:
-            loop, thread, self._loop = self._loop, self._thread, None
-        if loop is not None and thread is not None:
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
-            loop.close()
-
-    def _started(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._loop.run_forever, name="dsm-loop", daemon=True)
-                self._thread.start()
-            return self._loop
 
 
 _MANAGER_KEYWORDS = frozenset({"rest_client", "cache_dir", "config", "clock", "retry_count"})

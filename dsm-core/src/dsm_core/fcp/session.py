@@ -26,6 +26,7 @@ from dsm_core.events import EventBus
 from dsm_core.fcp.call import Call
 from dsm_core.fcp.request import Request
 from dsm_core.fcp.series import Series
+from dsm_core.fcp.settings import Settings
 from dsm_core.model.names import ChartType, DataSource, MarketType
 from dsm_core.model.series import SeriesKey, option_pairs
 from dsm_core.model.time_range import to_ns
@@ -36,26 +37,9 @@ from dsm_core.plugins.registry import Registry, default_registry
 from dsm_core.plugins.venue import Venue
 from dsm_core.schema.chart_type import chart_schema
 
-__all__ = ["Session", "Settings"]
+__all__ = ["Session"]
 
 _DEFAULT_CHART_TYPE = "klines"
-
-
-@frozen(kw_only=True)
-class Settings:
-    """Arguments of a manager, checked and laid over its configuration."""
-
-    config: DSMConfig
-    provider: str | None = None
-    market_type: MarketType | None = None
-    chart_type: ChartType | None = None
-    rest_client: type[DataClientInterface] | None = None
-    cache_dir: Path | None = None
-    use_cache: bool = True
-    max_concurrent: int | None = None
-    retry_count: int | None = None
-    max_concurrent_downloads: int | None = None
-    clock: Callable[[], datetime] | None = None
 
 
 class Session:

@@ -1,0 +1,144 @@
+"""The last step of a call: what is handed out, warned of, or raised."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterable
+from typing import Final
+
+from attrs import frozen
+
+from dsm_core.errors import CacheWarning, IncompleteDataError, IncompleteDataWarning, RequestError
+from dsm_core.fcp.call import Call
+from dsm_core.fcp.many import Calls
+from dsm_core.fcp.plan import Plan
+from dsm_core.model.provenance import Failure, Gap
+from dsm_core.model.time_range import NS_PER_S
+from dsm_core.output.market_data import MarketData
+from dsm_core.output.market_data_set import MarketDataSet, Shape
+
+__all__ = ["Prefetched", "check_length", "finish", "finish_many", "prefetched"]
+
+_DAY_NS: Final = 86_400 * NS_PER_S
+
+
+@frozen(kw_only=True)
+class Prefetched:
+    """What a prefetch brought into the cache.
+
+    Parameters
+    ----------
+    rows
+        Rows fetched now; those held before are not counted.
+    requests
+        HTTP requests sent.
+    gaps
+        What is missing and why.
+    failures
+        Sources that did not deliver a range.
+    """
+
+    rows: int
+    requests: int
+    gaps: tuple[Gap, ...]
+    failures: tuple[Failure, ...]
+
+
+def check_length(plan: Plan, max_days: float | None) -> None:
+    """Refuse a prefetch that is longer than its caller meant.
+
+    Raises
+    ------
+    RequestError
+        Naming both lengths.
+    """
+    if plan.span is None or max_days is None:
+        return
+    days = (plan.span.end - plan.span.start) / _DAY_NS
+    if days > max_days:
+        raise RequestError(
+            f"The range {plan.span} is {days:.0f} days, more than max_days={max_days:g}.",
+            hint="Raise max_days, or pass None for no bound.",
+        )
+
+
+def prefetched(call: Call) -> Prefetched:
+    """Summary of a fetched call."""
+    out = call.outcome()
+    if out.cache_problem is not None:
+        warnings.warn(f"{out.cache_problem} Nothing was kept.", CacheWarning, stacklevel=caller())
+    return Prefetched(rows=call.rows_fetched, requests=out.requests, gaps=out.gaps, failures=out.failures)
+
+
+def caller() -> int:
+    """``stacklevel`` of the first frame outside this package, seen from the caller's ``warn``."""
+    level, frame = 1, sys._getframe(1)  # noqa: SLF001 - warnings has no public way before 3.12
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("dsm_core."):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def finish(call: Call, default_on_gaps: str) -> MarketData:
+    """Market data of a call whose fetching is done; warns or raises as asked.
+
+    Raises
+    ------
+    IncompleteDataError
+        With ``on_gaps`` ``raise`` or ``raise_any``.
+    """
+    out, request = call.outcome(), call.request
+    data = MarketData(out, columns=request.columns, with_source=request.include_source)
+    if out.cache_problem is not None:
+        warnings.warn(
+            f"{out.cache_problem} The answer is delivered all the same.", CacheWarning, stacklevel=caller()
+        )
+    how = request.on_gaps or default_on_gaps
+    if how == "ignore":
+        return data
+    counted = _counted(out.gaps, how)
+    if not counted:
+        return data
+    missing = sum(g.bars or 0 for g in counted)
+    gaps, bars = f"{len(counted)} gap{'s' * (len(counted) != 1)}", f"{missing} bar{'s' * (missing != 1)}"
+    message = f"{out.series.key}: {gaps}, {bars} missing; the first: {counted[0]}"
+    if how == "warn":
+        warnings.warn(message, IncompleteDataWarning, stacklevel=caller())
+        return data
+    raise IncompleteDataError(
+        message + ".", hint="The partial result is in .data.", data=data, gaps=tuple(counted)
+    )
+
+
+def finish_many(calls: Calls, default_on_gaps: str, shape: Shape) -> MarketDataSet:
+    """Data of many calls; gaps are one warning, or one error, for all of them.
+
+    Raises
+    ------
+    IncompleteDataError
+        With ``on_gaps`` ``raise`` or ``raise_any``; the partial set is in ``.data``.
+    """
+    data: dict[str, MarketData] = {}
+    counted: dict[str, list[Gap]] = {}
+    how = default_on_gaps
+    for label, call in calls.calls.items():
+        out, request = call.outcome(), call.request
+        how = request.on_gaps or default_on_gaps
+        data[label] = MarketData(out, columns=request.columns, with_source=request.include_source)
+        counted[label] = [] if how == "ignore" else _counted(out.gaps, how)
+    found = MarketDataSet(data, calls.errors, shape=shape)
+    short = {label: gaps for label, gaps in counted.items() if gaps}
+    if short:
+        label, gaps = next(iter(short.items()))
+        message = f"{len(short)} of {len(data)} series lack bars; the first: {label}: {gaps[0]}"
+        if how == "warn":
+            warnings.warn(message, IncompleteDataWarning, stacklevel=caller())
+        else:
+            every = tuple(gap for gaps in short.values() for gap in gaps)
+            raise IncompleteDataError(f"{message}.", hint="The partial set is in .data.", data=found, gaps=every)
+    return found
+
+
+def _counted(gaps: Iterable[Gap], how: str) -> list[Gap]:
+    """Gaps that ``on_gaps`` speaks of."""
+    return [g for g in gaps if g.reason != "not_closed_yet" and (how == "raise_any" or not g.final)]
