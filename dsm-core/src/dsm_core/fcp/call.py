@@ -140,11 +140,12 @@ class Call:
         table = keeper.table(need)
         failures = tuple(self._execution.failures) if self._execution else ()
         gaps = find_gaps(self.series, need, keeper.ledger, failures, self._now)
-        if not self._span.to_now:
-            gaps += open_gap(self.series, span, self._now)
-        self._tell(gaps)
         if self._execution is not None and self.request.include_open_bar:
             table = pa.concat_tables([table, self._execution.unfinished])
+        if not self._span.to_now:
+            has_open_bar = self._execution is not None and len(self._execution.unfinished) > 0
+            gaps += open_gap(self.series, span, self._now, has_open_bar=has_open_bar)
+        self._tell(gaps)
         kept = [e for e in keeper.ledger.within(span).entries if self.series.counts(e)]
         return Outcome(
             series=self.series,

@@ -117,11 +117,10 @@ class Execution:
         await self.keeper.settle()
 
     async def fetch_open_bar(self) -> None:
-        """Ask the last source for the bar that has not closed; kept in ``unfinished``."""
-        slot = self.series.open_slot(self.now)
-        if slot is None or not self.series.sources or slot.start >= self.span.end:
+        """Ask for the bar that has not closed; kept in ``unfinished``."""
+        slot, client = self.series.open_slot(self.now), self.series.live
+        if slot is None or client is None or slot.start >= self.span.end:
             return
-        client = self.series.sources[-1]
         task = Task(name=_OPEN_BAR, source=str(client.source), span=slot)
         await self._guarded(client, task, _SourceRun())
 
@@ -250,6 +249,8 @@ class Execution:
     async def _unknown_symbol(self, client: DataClientInterface, error: SymbolNotFoundError) -> None:
         """The venue forgot a symbol that the archive or the cache has: it was delisted."""
         if await self.keeper.has_rows() or await self._is_archived():
+            # What a source could not deliver says nothing of when the symbol traded.
+            failed = RangeSet.from_pairs((f.start_ns, f.end_ns) for f in self.failures)
             known = self.keeper.ledger.ranges(lambda e: e.state == "rows").span
             first, last = (known.start, known.end) if known else (self.span.start, self.span.start)
             for part, reason in (
@@ -257,7 +258,7 @@ class Execution:
                 ((first, last), "venue_has_none"),
                 ((last, self.span.end), "delisted"),
             ):
-                ranges = self.remaining & RangeSet.from_pairs([part])
+                ranges = (self.remaining - failed) & RangeSet.from_pairs([part])
                 await self.keeper.note(absence(client, ranges, reason, self.now), confirmed=False)
         else:
             self.unknown_symbol = error

@@ -51,10 +51,9 @@ def plan_source(
     if not remaining:
         return ()
     has_later = client is not series.sources[-1]
-    tasks = []
     wasteful: set[str] = set()
     while True:
-        tasks = list(client.plan(remaining, now, skip | wasteful))
+        tasks = [t for t in client.plan(remaining, now, skip | wasteful) if t.name not in wasteful]
         found = {t.name for t in tasks if has_later and _is_mostly_held(series, t, remaining, need)}
         if not found:
             return tuple(tasks)

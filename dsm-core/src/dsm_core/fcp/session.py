@@ -36,7 +36,7 @@ from dsm_core.plugins.registry import Registry, default_registry
 from dsm_core.plugins.venue import Venue
 from dsm_core.schema.chart_type import chart_schema
 
-__all__ = ["Session", "Settings"]
+__all__ = ["SeriesKeyParts", "Session", "Settings"]
 
 _DEFAULT_CHART_TYPE = "klines"
 
@@ -138,6 +138,7 @@ class Session:
         parts: SeriesKeyParts,
     ) -> Series:
         next(iter(classes.values())).check_symbol(request.symbol)
+        classes = {source: classes[source] for source in venue.sources if source in classes}
         classes = _serving(classes, request)
         _check_source(request, tuple(classes))
         _check_options(request, classes)

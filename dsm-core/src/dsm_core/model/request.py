@@ -110,7 +110,8 @@ def _last_span(
         if isinstance(last, str):
             left = _before(right, Interval(last))
         else:
-            left, right = _bars(last, right, grid, ends_now=to is None)
+            # Bars are counted back from those that have closed, also when the end lies ahead.
+            left, right = _bars(last, min(right, now), grid, ends_now=right >= now)
     except OverflowError:
         left = EARLIEST_NS - 1
     if left < EARLIEST_NS:

@@ -218,11 +218,11 @@ def _count(number: int, noun: str) -> str:
 def _sources(outcome: Outcome) -> pa.Array:
     """Source of each row as a dictionary-encoded string column."""
     times = times_of(outcome.table, outcome.series.schema)
-    names = sorted({s.source.upper() for s in outcome.segments})
-    codes = np.full(len(times), -1, dtype=np.int32)
+    live = str(outcome.series.live.source) if outcome.series.live else ""
+    names = sorted({s.source.upper() for s in outcome.segments} | {live.upper()})
+    # A row outside every segment is the unfinished bar.
+    codes = np.full(len(times), names.index(live.upper()), dtype=np.int32)
     for segment in outcome.segments:
         a, b = np.searchsorted(times, (segment.start_ns, segment.end_ns))
         codes[a:b] = names.index(segment.source.upper())
-    # Rows outside every segment are the unfinished bar, which only REST serves.
-    indices = pa.array(codes, mask=codes < 0)
-    return pa.DictionaryArray.from_arrays(indices, pa.array(names, pa.string())).cast(pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(names, pa.string())).cast(pa.string())
