@@ -289,8 +289,10 @@ def test_an_open_bar_is_handed_out_when_asked_for_and_never_cached(venues: Venue
     assert len(open_) == len(closed) + 1
     assert_equal(manager.get_data("BTCUSDT", start, end, "1h"), closed)
     venue.clear_requests()
+    plan = manager.explain("BTCUSDT", start, end, "1h", include_open_bar=True)
     manager.get_data("BTCUSDT", start, end, "1h", include_open_bar=True)
-    assert len(sent(venue, "klines")) == 1
+    assert len(sent(venue, "klines")) == plan.requests == 1
+    assert "has not closed" in str(plan)
     venue.clock.advance(HOUR)
     later = manager.get_data("BTCUSDT", start, end, "1h")
     assert later.index[-1] == utc(2024, 6, 15, 12)

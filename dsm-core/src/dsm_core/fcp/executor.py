@@ -25,7 +25,7 @@ from dsm_core.errors import (
 from dsm_core.events import EventBus, SegmentDone, SourceSkipped
 from dsm_core.fcp.intake import absence, take_in
 from dsm_core.fcp.ledger_keeper import LedgerKeeper
-from dsm_core.fcp.planner import covered, needed, plan_source
+from dsm_core.fcp.planner import OPEN_BAR, covered, needed, plan_open_bar, plan_source
 from dsm_core.fcp.series import Series
 from dsm_core.model.provenance import Failure
 from dsm_core.model.time_range import RangeSet, TimeRange
@@ -40,7 +40,6 @@ _PROBE_PAGES = 4
 _PROBE_FILES = 13
 _MOST_ROUNDS = 50
 _ABSENT_MEANS_MORE = 3
-_OPEN_BAR = "open bar"
 
 
 @define
@@ -118,10 +117,9 @@ class Execution:
 
     async def fetch_open_bar(self) -> None:
         """Ask for the bar that has not closed; kept in ``unfinished``."""
-        slot, client = self.series.open_slot(self.now), self.series.live
-        if slot is None or client is None or slot.start >= self.span.end:
+        task, client = plan_open_bar(self.series, self.span, self.now), self.series.live
+        if task is None or client is None:
             return
-        task = Task(name=_OPEN_BAR, source=str(client.source), span=slot)
         await self._guarded(client, task, _SourceRun())
 
     async def _ask(self, client: DataClientInterface) -> None:
@@ -187,7 +185,7 @@ class Execution:
         async for answer in client.answers(task):
             intake = await client.context.run(take_in, self.series, client, task, answer, self.now)
             rows += intake.rows
-            if task.name == _OPEN_BAR:
+            if task.name == OPEN_BAR:
                 self.unfinished = intake.unfinished
             await self.keeper.take(intake.batch.within(wanted))
         if rows == 0:
