@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import pyarrow as pa
-from attrs import define, field
+from attrs import define, field, frozen
 
 from dsm_core.errors import (
     AccessDeniedError,
@@ -23,9 +23,12 @@ from dsm_core.errors import (
     SymbolNotFoundError,
 )
 from dsm_core.events import EventBus, SegmentDone, SourceSkipped
+from dsm_core.fcp.failures import add_failure
 from dsm_core.fcp.intake import absence, take_in
 from dsm_core.fcp.ledger_keeper import LedgerKeeper
+from dsm_core.fcp.merge import Batch
 from dsm_core.fcp.planner import OPEN_BAR, covered, needed, plan_open_bar, plan_source
+from dsm_core.fcp.second_look import find_witness, look_again
 from dsm_core.fcp.series import Series
 from dsm_core.model.provenance import Failure
 from dsm_core.model.time_range import RangeSet, TimeRange
@@ -42,6 +45,14 @@ _MOST_ROUNDS = 50
 _ABSENT_MEANS_MORE = 3
 
 
+@frozen
+class _Empty:
+    """A task that brought no row, and what its answers would vouch for."""
+
+    span: TimeRange
+    batches: tuple[Batch, ...]
+
+
 @define
 class _SourceRun:
     """What is known of one source during one call."""
@@ -54,7 +65,7 @@ class _SourceRun:
     asked_lifetime: bool = False
     stopped_by: Exception | None = None
     unknown_symbol: SymbolNotFoundError | None = None
-    empty_answers: list[TimeRange] = field(factory=list)
+    empty_answers: list[_Empty] = field(factory=list)
 
 
 @define(kw_only=True)
@@ -179,7 +190,7 @@ class Execution:
             self._fail(client, task, error)
 
     async def _do(self, client: DataClientInterface, task: Task, run: _SourceRun) -> None:
-        rows = 0
+        rows, silent = 0, list[Batch]()
         # A page may span rows that are held already: those keep their origin.
         wanted = RangeSet.of(task.span) if task.url else self.remaining
         async for answer in client.answers(task):
@@ -187,9 +198,11 @@ class Execution:
             rows += intake.rows
             if task.name == OPEN_BAR:
                 self.unfinished = intake.unfinished
-            await self.keeper.take(intake.batch.within(wanted))
+            silent.append(intake.batch.within(wanted))
+            if rows:
+                await self._take_all(silent)
         if rows == 0:
-            run.empty_answers.append(task.span)
+            run.empty_answers.append(_Empty(task.span, tuple(silent)))
         self.bus.emit(
             SegmentDone(
                 series=str(self.series.key),
@@ -200,23 +213,44 @@ class Execution:
             )
         )
 
+    async def _take_all(self, batches: list[Batch]) -> None:
+        while batches:
+            await self.keeper.take(batches.pop(0))
+
     async def _after_round(self, client: DataClientInterface, run: _SourceRun) -> None:
-        """Where an empty answer may mean "not yet listed", ask for the symbol's first and last bar."""
-        empty, run.empty_answers = run.empty_answers, []
-        if not client.spec.authoritative or run.stopped_by is not None:
-            return
-        if run.asked_lifetime or all([await self.keeper.is_inside(span) for span in empty]):
+        """Weigh empty answers: inside the series look twice, outside ask for its first and last bar."""
+        empties, run.empty_answers = run.empty_answers, []
+        outside = False
+        # Pages that follow each other are one hole: only its ends have neighbours that are known.
+        for hole in RangeSet.of(*(empty.span for empty in empties)):
+            inside = client.spec.authoritative and await self.keeper.is_inside(hole)
+            outside = outside or not inside
+            if not inside or await self._is_believed(client, hole):
+                await self._take_all([b for e in empties if e.span.start in hole for b in e.batches])
+        if not client.spec.authoritative or run.stopped_by is not None or run.asked_lifetime or not outside:
             return
         run.asked_lifetime = True
         try:
             life = await client.lifetime()
         except SourceError as error:
-            self.bus.emit(
-                SourceSkipped(series=str(self.series.key), source=str(client.source), error=str(error))
-            )
+            self._skip(client, error)
             return
         if life is not None:
             await self._outside(client, life)
+
+    async def _is_believed(self, client: DataClientInterface, hole: TimeRange) -> bool:
+        witness = find_witness(self.series, client, self.keeper.ledger, hole)
+        if witness is None:
+            return True
+        try:
+            batches = await look_again(self.series, client, witness, self.now)
+        except (SourceError, IntegrityError) as error:
+            self._fail(client, Task(name="again", source=str(client.source), span=hole), error)
+            return False
+        found = [batch.within(RangeSet.of(hole)) for batch in batches]
+        await self._take_all(found.copy())
+        # Rows where the first answer had none refute it: what is left is asked for anew.
+        return not any(batch.vouched for batch in found)
 
     async def _outside(self, client: DataClientInterface, life: TimeRange) -> None:
         need = self.need
@@ -240,9 +274,7 @@ class Execution:
         try:
             run.listed = await client.published(span)
         except SourceError as error:
-            self.bus.emit(
-                SourceSkipped(series=str(self.series.key), source=str(client.source), error=str(error))
-            )
+            self._skip(client, error)
 
     async def _unknown_symbol(self, client: DataClientInterface, error: SymbolNotFoundError) -> None:
         """The venue forgot a symbol that the archive or the cache has: it was delisted."""
@@ -272,20 +304,10 @@ class Execution:
         return False
 
     def _fail(self, client: DataClientInterface, task: Task, error: Exception) -> None:
-        known = next((f for f in self.failures if f.error is error), None)
-        if known is not None:
-            self.failures.remove(known)
-        self.failures.append(
-            Failure(
-                start_ns=min(task.span.start, known.start_ns if known else task.span.start),
-                end_ns=max(task.span.end, known.end_ns if known else task.span.end),
-                source=str(client.source),
-                error=error,
-                url=task.url,
-            )
-        )
-        if known is not None:
-            return
+        if add_failure(self.failures, str(client.source), task, error):
+            self._skip(client, error)
+
+    def _skip(self, client: DataClientInterface, error: Exception) -> None:
         self.bus.emit(SourceSkipped(series=str(self.series.key), source=str(client.source), error=str(error)))
 
 

@@ -122,17 +122,20 @@ class Venue:
 
     def context(self, market_type: MarketType) -> ClientContext:
         """What the clients of one market are given."""
-        if self._workdir is None:
-            self._workdir = Path(tempfile.mkdtemp(prefix="dsm-"))
-            self._remove_workdir = weakref.finalize(self, shutil.rmtree, self._workdir, ignore_errors=True)
         return ClientContext(
             http=self.session,
             config=self.config,
             now_ns=lambda: self.now_ns(market_type),
             emit=self._bus.emit,
-            workdir=self._workdir,
+            make_workdir=self._make_workdir,
             workers=self._workers,
         )
+
+    def _make_workdir(self) -> Path:
+        if self._workdir is None:
+            self._workdir = Path(tempfile.mkdtemp(prefix="dsm-"))
+            self._remove_workdir = weakref.finalize(self, shutil.rmtree, self._workdir, ignore_errors=True)
+        return self._workdir
 
     def clients(
         self,
