@@ -31,6 +31,7 @@ from dsm_core.errors import (
     AccessDeniedError,
     AllSourcesFailedError,
     ChecksumMismatchError,
+    RequestError,
     SchemaMismatchError,
 )
 
@@ -331,3 +332,34 @@ def _assert_refused(data: Any, date: str, kind: Any = VisionAPIError) -> None:
     assert isinstance(failure.error, kind), failure
     assert failure.source == "vision"
     assert date in str(failure)
+
+
+@pytest.mark.parametrize("kind", ["500", "reset", "418", "429"])
+def test_an_archive_that_is_down_costs_no_row(kind: str, venues: Venues, desk: Desk) -> None:
+    good, bad = venues(), venues(faults=[Fault(kind, times=None, retry_after=None)])
+    endpoints = {**good.endpoints, "vision": bad.endpoints["vision"], "listing": bad.endpoints["listing"]}
+    manager = desk.manager(endpoints, retry_count=0, config={"defaults": {"max_wait_s": 0.5}})
+    data = manager.query("BTCUSDT", "2024-03", "2024-06-12", "1h", on_gaps="raise_any")
+    assert_equal(data.to_pandas(), truth(good, utc(2024, 3), utc(2024, 6, 13)))
+    assert sources(data) == ["rest"]
+    assert data.failures
+    assert len(bad.requests) <= 30, "one round of downloads, and then the host is left alone"
+
+
+def test_sources_that_are_switched_off_are_not_asked(venues: Venues, desk: Desk) -> None:
+    venue = venues()
+    manager = desk.manager(venue, config={"binance": {"sources": ["rest"]}})
+    data = manager.query(*DAYS)
+    assert (sources(data), len(data)) == (["rest"], 72)
+    assert {r.kind for r in venue.requests} == {"klines"}
+    with pytest.raises(RequestError, match=r"vision.*rest"):
+        manager.query(*DAYS, enforce_source="vision")
+
+
+def test_sources_may_be_asked_in_another_order(venues: Venues, desk: Desk) -> None:
+    venue = venues()
+    manager = desk.manager(venue, config={"binance": {"sources": ["rest", "vision"]}})
+    assert sources(manager.query(*DAYS)) == ["rest"]
+    venue.add_fault(Fault("500", "v3/klines", times=None))
+    other = desk.manager(venue, config={"binance": {"sources": ["rest", "vision"]}}, retry_count=0)
+    assert sources(other.query("BTCUSDT", "2024-05-10", "2024-05-12", "1h")) == ["vision"]

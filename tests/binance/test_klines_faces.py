@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -288,8 +289,10 @@ def test_an_open_bar_is_handed_out_when_asked_for_and_never_cached(venues: Venue
     assert len(open_) == len(closed) + 1
     assert_equal(manager.get_data("BTCUSDT", start, end, "1h"), closed)
     venue.clear_requests()
+    plan = manager.explain("BTCUSDT", start, end, "1h", include_open_bar=True)
     manager.get_data("BTCUSDT", start, end, "1h", include_open_bar=True)
-    assert len(sent(venue, "klines")) == 1
+    assert len(sent(venue, "klines")) == plan.requests == 1
+    assert "has not closed" in str(plan)
     venue.clock.advance(HOUR)
     later = manager.get_data("BTCUSDT", start, end, "1h")
     assert later.index[-1] == utc(2024, 6, 15, 12)
@@ -420,3 +423,42 @@ def test_the_factory_makes_a_client_of_an_installed_provider(venue: Emulator, de
     check_frame(frame)
     assert (len(frame), frame.index[-1]) == (24, utc(2024, 5, 1, 23))
     assert {r.kind for r in venue.requests} == {"klines"}
+
+
+def test_many_threads_share_one_manager(venue: Emulator, desk: Desk) -> None:
+    manager = desk.manager(venue)
+    expected = desk.manager(venue, use_cache=False).get_data("BTCUSDT", **WEEK)
+    with ThreadPoolExecutor(8) as threads:
+        frames = list(threads.map(lambda _: manager.get_data("BTCUSDT", **WEEK), range(8)))
+    for frame in frames:
+        assert_equal(frame, expected)
+    venue.clear_requests()
+    assert_equal(manager.get_data("BTCUSDT", **WEEK), expected)
+    assert venue.requests == []
+
+
+def test_the_open_bar_is_told_to_come_from_rest(venue: Emulator, desk: Desk) -> None:
+    frame = desk.manager(venue).get_data(
+        "BTCUSDT", last="3h", interval="1h", include_open_bar=True, include_source_metadata=True
+    )
+    assert frame["_data_source"].tolist() == ["REST"] * len(frame)
+    assert frame.index[-1] == utc(2024, 6, 15, 12)
+
+
+def test_only_the_open_bar_can_be_asked_for(venue: Emulator, desk: Desk) -> None:
+    data = desk.manager(venue).query("BTCUSDT", utc(2024, 6, 15, 12), NOW, "1h", include_open_bar=True)
+    assert len(data) == 1
+    assert data.to_pandas().index[0] == utc(2024, 6, 15, 12)
+    assert data.gaps == ()
+    check_frame(data.to_pandas())
+
+
+def test_an_archive_is_not_asked_for_the_open_bar(venue: Emulator, desk: Desk) -> None:
+    manager = desk.manager(venue)
+    span: dict[str, Any] = {"start_time": utc(2024, 6, 14), "end_time": NOW, "interval": "1h"}
+    data = manager.query("BTCUSDT", **span, enforce_source="vision", include_open_bar=True, on_gaps="ignore")
+    assert len(data) == 24
+    assert {g.reason for g in data.gaps} == {"not_published_yet", "not_closed_yet"}
+    assert data.failures == ()
+    turned = desk.manager(venue, config={"binance": {"sources": ["rest", "vision"]}})
+    assert turned.get_data("BTCUSDT", **span, include_open_bar=True).index[-1] == utc(2024, 6, 15, 12)

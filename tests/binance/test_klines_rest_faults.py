@@ -301,3 +301,37 @@ def test_recorded_rest_rows_read_as_the_archive_writes_them(desk: Desk, venues: 
     assert (frame["close"] == expected["close"]).all()
     assert (frame["quote_asset_volume"] == expected["quote_asset_volume"]).all()
     assert list(frame.index) == list(expected.index)
+
+
+def test_an_empty_page_in_the_middle_is_not_believed_when_the_second_look_has_rows(
+    venues: Venues, desk: Desk
+) -> None:
+    venue = rest_only(venues, Fault("empty", "/api/v3/klines", after=3, times=1))
+    data = one_by_one(desk, venue).query("BTCUSDT", **SPAN, on_gaps="raise_any")
+    assert len(data) == ROWS
+    assert data.gaps == ()
+
+
+def test_a_server_that_answers_with_nothing_for_long_confirms_nothing(venues: Venues, desk: Desk) -> None:
+    venue = rest_only(venues, Fault("empty", "/api/v3/klines", after=3, times=None))
+    manager = one_by_one(desk, venue)
+    data = manager.query("BTCUSDT", **SPAN, on_gaps="ignore")
+    assert not any(gap.final for gap in data.gaps)
+    venue.clear_faults()
+    venue.clock.advance(HOUR)
+    healed = manager.query("BTCUSDT", **SPAN, on_gaps="raise_any")
+    assert len(healed) == ROWS
+
+
+def test_an_answer_without_a_bar_that_is_known_is_a_failed_source(venues: Venues, desk: Desk) -> None:
+    venue = venues(lacking=None)
+    manager = one_by_one(desk, venue)
+    day, hole = utc(2024, 6, 13), utc(2024, 6, 13, 7)
+    for first, last in ((day, hole - HOUR), (hole + HOUR, day + 23 * HOUR)):
+        manager.get_data("BTCUSDT", first, last, "1h", enforce_source="rest")
+    venue.add_fault(Fault("empty", "/api/v3/klines", times=None))
+    data = manager.query("BTCUSDT", day, day + 23 * HOUR, "1h", on_gaps="ignore")
+    assert [(gap.reason, gap.bars, gap.final) for gap in data.gaps] == [("source_failed", 1, False)]
+    assert "which is known" in data.gaps[0].detail
+    venue.clear_faults()
+    assert len(manager.get_data("BTCUSDT", day, day + 23 * HOUR, "1h")) == 24

@@ -26,7 +26,7 @@ from binance.venues import (
     utc,
     write_zip,
 )
-from dsm_binance.emulator import Emulator, Listing, Outage
+from dsm_binance.emulator import Emulator, Fault, Listing, Outage
 from dsm_binance.markets import COIN_M, SPOT, USDS_M
 from dsm_binance.symbols import check_symbol, parse_symbols
 from dsm_core.errors import RequestError, SymbolNotFoundError
@@ -258,3 +258,15 @@ def test_symbols_of_two_markets_do_not_share_a_cache(market: Emulator, desk: Des
     futures = desk.manager(market, "um").get_data("BTCUSDT", "2024-05-10", "2024-05-10", "1h")
     assert (spot["close"] != futures["close"]).any()
     assert_equal(desk.manager(market).get_data("BTCUSDT", "2024-05-10", "2024-05-10", "1h"), spot)
+
+
+@pytest.mark.parametrize("broken", ["2024-04-10", "2024-04-12"])
+def test_a_refused_file_of_a_removed_symbol_is_a_failure_and_no_end_of_trading(
+    broken: str, venues: Venues, desk: Desk
+) -> None:
+    venue = venues(listings=[REMOVED], faults=[Fault("bad-checksum", broken, times=None)])
+    manager = desk.manager(venue)
+    data = manager.query("FTTUSDT", "2024-04-10", "2024-04-12", "1h", on_gaps="ignore")
+    assert [(g.reason, g.final, g.bars) for g in data.gaps] == [("source_failed", False, 24)]
+    venue.clear_faults()
+    assert len(manager.query("FTTUSDT", "2024-04-10", "2024-04-12", "1h", on_gaps="raise_any")) == 72

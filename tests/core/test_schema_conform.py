@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -465,3 +466,12 @@ def test_a_mapping_of_garbage_raises_nothing_but_a_mismatch(garbage: dict[str, A
             continue
         assert isinstance(found, Conformed)
         assert found.table.schema.equals(KLINES.arrow())
+
+
+def test_a_close_time_that_the_source_lacks_is_the_last_millisecond_of_the_slot() -> None:
+    for absent in (frozenset[str](), frozenset({"close_time"})):
+        rows = bars(minutes(0, 1))
+        del rows["close_time"]
+        table = conform(rows, KLINES, grid=grid_for(Interval("1m")), absent=absent).table
+        step = pa.scalar(60_000_000_000 - 1_000_000, pa.duration("ns"))
+        assert table["close_time"].to_pylist() == pc.add(table["open_time"], step).to_pylist()

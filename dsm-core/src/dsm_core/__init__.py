@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING, Any
 from dsm_core._version import __version__
 
 if TYPE_CHECKING:
-    from dsm_core.aio import AsyncDataSourceManager, Prefetched
+    from dsm_core.aio import AsyncDataSourceManager
     from dsm_core.config import DSMConfig
     from dsm_core.errors import DSMError
     from dsm_core.factory import DataClientFactory
     from dsm_core.fcp.plan import Plan
+    from dsm_core.fcp.upkeep import Updated
     from dsm_core.manager import DataSourceManager, get
     from dsm_core.model.interval import Interval
     from dsm_core.model.names import ChartType, DataSource, MarketType
     from dsm_core.model.provenance import Gap, Segment
+    from dsm_core.model.series import SeriesKey
+    from dsm_core.output.delivery import Prefetched
     from dsm_core.output.market_data import Coverage, MarketData
+    from dsm_core.output.market_data_set import MarketDataSet
     from dsm_core.plugins.interface import DataClientInterface
     from dsm_core.plugins.registry import DataProvider
 
@@ -38,10 +42,13 @@ __all__ = [
     "Gap",
     "Interval",
     "MarketData",
+    "MarketDataSet",
     "MarketType",
     "Plan",
     "Prefetched",
     "Segment",
+    "SeriesKey",
+    "Updated",
     "__version__",
     "get",
 ]
@@ -60,9 +67,12 @@ _HOMES = {
     "Gap": "model.provenance",
     "Interval": "model.interval",
     "MarketData": "output.market_data",
+    "MarketDataSet": "output.market_data_set",
+    "SeriesKey": "model.series",
+    "Updated": "fcp.upkeep",
     "MarketType": "model.names",
     "Plan": "fcp.plan",
-    "Prefetched": "aio",
+    "Prefetched": "output.delivery",
     "Segment": "model.provenance",
     "get": "manager",
 }

@@ -2,45 +2,38 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime
 from os import PathLike
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
-from attrs import frozen
-
-from dsm_core.config import ConfigSource, load_config
-from dsm_core.errors import CacheWarning, IncompleteDataError, IncompleteDataWarning, RequestError
+from dsm_core.config import ConfigSource
+from dsm_core.errors import RequestError
 from dsm_core.events import Event, EventBus
 from dsm_core.fcp.call import Call
+from dsm_core.fcp.chunks import chunk_requests
+from dsm_core.fcp.many import fetch_all, open_all, requests_for
 from dsm_core.fcp.plan import Plan
 from dsm_core.fcp.request import CallOptions, Moment, Request
-from dsm_core.fcp.session import Session, Settings
+from dsm_core.fcp.session import Session
+from dsm_core.fcp.settings import make_settings
+from dsm_core.fcp.universe import load_universe
+from dsm_core.fcp.upkeep import Updated, update_series
 from dsm_core.model.interval import Interval
-from dsm_core.model.names import ChartType, MarketType
-from dsm_core.model.provenance import Failure, Gap
-from dsm_core.model.time_range import NS_PER_S
-from dsm_core.output import MarketData
+from dsm_core.model.series import SeriesKey
+from dsm_core.output import MarketData, MarketDataSet
+from dsm_core.output.delivery import Prefetched, check_length, finish, finish_many, prefetched
+from dsm_core.output.market_data_set import Shape, check_shape
+from dsm_core.output.universe_frame import universe_frame
 from dsm_core.plugins.interface import DataClientInterface
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = [
-    "AsyncDataSourceManager",
-    "Prefetched",
-    "check_length",
-    "finish",
-    "make_settings",
-    "prefetched",
-]
+__all__ = ["AsyncDataSourceManager"]
 
-_DAY_NS = 86_400 * NS_PER_S
 
 
 class AsyncDataSourceManager:
@@ -156,10 +149,60 @@ class AsyncDataSourceManager:
             await call.fetch()
         return prefetched(call)
 
+    async def get_many(
+        self,
+        symbols: Sequence[str | SeriesKey],
+        start_time: Moment | None = None,
+        end_time: Moment | None = None,
+        interval: str | None = Interval.SECOND_1,
+        *,
+        shape: Shape = "long",
+        on_error: str = "collect",
+        **options: Unpack[CallOptions],
+    ) -> MarketDataSet:
+        """Many series at once; see :meth:`dsm_core.DataSourceManager.get_many`."""
+        check_shape(shape, on_error)
+        calls = open_all(requests_for(symbols, start_time, end_time, interval, options), self.open_call)
+        await fetch_all(calls)
+        return finish_many(calls, self._settings.config.defaults.on_gaps, shape, on_error)
+
+    async def iter_data(
+        self,
+        symbol: str,
+        start_time: Moment | None = None,
+        end_time: Moment | None = None,
+        interval: str | None = Interval.SECOND_1,
+        *,
+        chunk: str = "1d",
+        **options: Unpack[CallOptions],
+    ) -> AsyncIterator[MarketData]:
+        """The same rows piece by piece, one ``chunk`` in memory at a time."""
+        request = Request.of(symbol, start_time, end_time, interval, options)
+        for part in chunk_requests(self.open_call(request), chunk):
+            call = self.open_call(part)
+            if not call.is_answered:
+                await call.fetch()
+            yield finish(call, self._settings.config.defaults.on_gaps)
+
+    async def update(
+        self, pattern: str | None = None, *, series: Iterable[str | SeriesKey] | None = None, jobs: int = 8
+    ) -> tuple[Updated, ...]:
+        """Extend held series to their last closed bar; see the synchronous face."""
+        self._check_open()
+        return await update_series(self._session, pattern, series, jobs)
+
+    async def symbols(
+        self, market_type: str | None = None, at: Moment | None = None, *, refresh: bool = False
+    ) -> pd.DataFrame:
+        """Every symbol of a market; see the synchronous face."""
+        self._check_open()
+        return universe_frame(await load_universe(self._session, market_type, refresh=refresh), at)
+
     def open_call(self, request: Request, *, keeps_rows: bool = True) -> Call:
         """The call of a request; nothing is fetched yet."""
-        if self._closed:
-            raise RequestError("The manager is closed.", hint="Make a new one.")
+        self._check_open()
         return self._session.open_call(request, keeps_rows=keeps_rows)
 
-
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RequestError("The manager is closed.", hint="Make a new one.")

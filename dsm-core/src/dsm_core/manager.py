@@ -6,25 +6,32 @@ A request that the cache answers whole never touches the loop; it works inside a
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
-from dsm_core.aio import Prefetched, check_length, finish, make_settings, prefetched
+from dsm_core.background import LoopThread
 from dsm_core.config import ConfigSource
 from dsm_core.errors import RequestError
 from dsm_core.events import Event, EventBus
 from dsm_core.fcp.call import Call
+from dsm_core.fcp.chunks import chunk_requests
+from dsm_core.fcp.many import fetch_all, open_all, requests_for
 from dsm_core.fcp.plan import Plan
 from dsm_core.fcp.request import CallOptions, Moment, Request
 from dsm_core.fcp.session import Session
+from dsm_core.fcp.settings import make_settings
+from dsm_core.fcp.universe import load_universe
+from dsm_core.fcp.upkeep import Updated, update_series
 from dsm_core.model.interval import Interval
-from dsm_core.output import MarketData
+from dsm_core.model.series import SeriesKey
+from dsm_core.output import MarketData, MarketDataSet
+from dsm_core.output.delivery import Prefetched, check_length, finish, finish_many, prefetched
+from dsm_core.output.market_data_set import Shape, check_shape
+from dsm_core.output.universe_frame import universe_frame
 from dsm_core.plugins.interface import DataClientInterface
 
 if TYPE_CHECKING:
@@ -32,8 +39,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["DataSourceManager", "get"]
-
-T = TypeVar("T")
 
 
 class DataSourceManager:
@@ -276,6 +281,110 @@ class DataSourceManager:
         self._fetch(call)
         return prefetched(call)
 
+    def get_many(
+        self,
+        symbols: Sequence[str | SeriesKey],
+        start_time: Moment | None = None,
+        end_time: Moment | None = None,
+        interval: str | None = Interval.SECOND_1,
+        *,
+        shape: Shape = "long",
+        on_error: str = "collect",
+        **options: Unpack[CallOptions],
+    ) -> MarketDataSet:
+        """Many series at once, within one rate budget.
+
+        Parameters
+        ----------
+        symbols
+            Symbols, or series keys (``binance/um/klines/BTCUSDT/1h``) for other markets and
+            intervals; the same one twice counts once.
+        start_time, end_time, interval, options
+            As in :meth:`get_data`, for every series.
+        shape
+            What the set's ``to_pandas`` gives: ``long``, ``wide`` or ``dict``.
+        on_error
+            ``collect`` keeps the errors of single series in ``.errors``; ``raise`` raises the first.
+
+        Returns
+        -------
+        MarketDataSet
+            Data by label; the label is the symbol, or the key as given.
+        """
+        check_shape(shape, on_error)
+        calls = open_all(requests_for(symbols, start_time, end_time, interval, options), self._open)
+        if not all(call.is_answered for call in calls.calls.values()):
+            self._loop.run(fetch_all(calls))
+        return finish_many(calls, self._settings.config.defaults.on_gaps, shape, on_error)
+
+    def iter_data(
+        self,
+        symbol: str,
+        start_time: Moment | None = None,
+        end_time: Moment | None = None,
+        interval: str | None = Interval.SECOND_1,
+        *,
+        chunk: str = "1d",
+        **options: Unpack[CallOptions],
+    ) -> Iterator[MarketData]:
+        """The rows of :meth:`query` piece by piece, one ``chunk`` in memory at a time.
+
+        Parameters
+        ----------
+        symbol, start_time, end_time, interval, options
+            As in :meth:`get_data`.
+        chunk
+            Length of a piece: ``"1d"``, ``"1w"``, ``"1M"``; pieces begin on its UTC grid.
+        """
+        request = Request.of(symbol, start_time, end_time, interval, options)
+        for part in chunk_requests(self._open(request), chunk):
+            yield self._query(part)
+
+    def update(
+        self, pattern: str | None = None, *, series: Iterable[str | SeriesKey] | None = None, jobs: int = 8
+    ) -> tuple[Updated, ...]:
+        """Extend held series to their last closed bar, and ask again for holes that are due.
+
+        Parameters
+        ----------
+        pattern
+            Glob over symbols or series keys; everything held when neither it nor ``series`` is given.
+        series
+            Series keys; one that is not held is an error in its line.
+        jobs
+            Series in flight.
+
+        Returns
+        -------
+        tuple of Updated
+            One line a series, by key; ``partial`` tells that asking again may bring more.
+        """
+        self._check_open()
+        return self._loop.run(update_series(self._session, pattern, series, jobs))
+
+    def symbols(
+        self, market_type: str | None = None, at: Moment | None = None, *, refresh: bool = False
+    ) -> pd.DataFrame:
+        """Every symbol of a market, those that are gone included.
+
+        Parameters
+        ----------
+        market_type
+            In place of the manager's.
+        at
+            Only what traded then: a label means at some time of that period.
+        refresh
+            Ask again although the list kept in the cache is younger than a day.
+
+        Returns
+        -------
+        pandas.DataFrame
+            symbol, base, quote, contract_type, status text; listed_at, delisted_at
+            datetime64[ns, UTC]; status_source, listed_at_source, delisted_at_source text.
+        """
+        self._check_open()
+        return universe_frame(self._loop.run(load_universe(self._session, market_type, refresh=refresh)), at)
+
     def _query(self, request: Request) -> MarketData:
         call = self._open(request)
         self._fetch(call)
@@ -286,12 +395,15 @@ class DataSourceManager:
             self._loop.run(call.fetch())
 
     def _open(self, request: Request, *, keeps_rows: bool = True) -> Call:
+        self._check_open()
+        return self._session.open_call(request, keeps_rows=keeps_rows)
+
+    def _check_open(self) -> None:
         if self._closed:
             raise RequestError("The manager is closed.", hint="Make a new one.")
         if self._pid != os.getpid():
             # Threads do not survive a fork: the child makes its own loop and connections.
             self._start()
-        return self._session.open_call(request, keeps_rows=keeps_rows)
 
     def _start(self) -> None:
         self._pid = os.getpid()

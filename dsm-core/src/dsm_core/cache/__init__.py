@@ -1,9 +1,19 @@
 """The crash-safe cache: rows and what is known of them, in one folder of Arrow files."""
 
 from dsm_core.cache.admin import CachedSeries, SeriesLedger
+from dsm_core.cache.documents import DocumentStore
 from dsm_core.cache.merge import CacheBatch
 from dsm_core.cache.paths import escape, unescape
 from dsm_core.cache.read import CachedRows
 from dsm_core.cache.store import CacheStore
 
-__all__ = ["CacheBatch", "CacheStore", "CachedRows", "CachedSeries", "SeriesLedger", "escape", "unescape"]
+__all__ = [
+    "CacheBatch",
+    "CacheStore",
+    "CachedRows",
+    "CachedSeries",
+    "DocumentStore",
+    "SeriesLedger",
+    "escape",
+    "unescape",
+]

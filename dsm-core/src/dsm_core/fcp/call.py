@@ -22,7 +22,7 @@ from dsm_core.fcp.gaps import find_gaps, open_gap
 from dsm_core.fcp.ledger_keeper import LedgerKeeper
 from dsm_core.fcp.merge import Batch
 from dsm_core.fcp.plan import Plan
-from dsm_core.fcp.planner import covered, make_plan, needed, reaches_present
+from dsm_core.fcp.planner import covered, make_plan, needed, plan_open_bar, reaches_present
 from dsm_core.fcp.request import Request
 from dsm_core.fcp.segments import find_segments
 from dsm_core.fcp.series import Series
@@ -30,6 +30,7 @@ from dsm_core.model.provenance import Failure, Gap, Segment
 from dsm_core.model.request import Span, resolve_span
 from dsm_core.model.time_range import RangeSet, TimeRange
 from dsm_core.net import Deadline, deadline_scope
+from dsm_core.plugins.task import Task
 from dsm_core.plugins.venue import Venue
 from dsm_core.schema.conform import empty_table
 
@@ -96,7 +97,7 @@ class Call:
     @property
     def is_answered(self) -> bool:
         """Whether nothing has to be fetched."""
-        return not self._wants_open_bar and (
+        return self._open_bar is None and (
             not self.series.sources or self._span.range is None or not self._missing()
         )
 
@@ -108,7 +109,20 @@ class Call:
     def plan(self) -> Plan:
         """The plan as of now; fetches nothing."""
         held = covered(self._keeper.ledger, self.series, self._now)
-        return make_plan(self.series, self._span.range, held, self._now, asks_clock=self._asks_clock())
+        return make_plan(
+            self.series,
+            self._span.range,
+            held,
+            self._now,
+            asks_clock=self._asks_clock(),
+            open_bar=self._open_bar,
+        )
+
+    async def read_clock(self) -> None:
+        """Ask the venue for its time, unless that was done a short while ago."""
+        with call_scope(self._id), deadline_scope(Deadline.after(self.deadline_s)):
+            if self.series.sources:
+                await self.venue.read_clock(self.series.key.market_type)
 
     async def fetch(self) -> None:
         """Bring what is missing.
@@ -140,11 +154,12 @@ class Call:
         table = keeper.table(need)
         failures = tuple(self._execution.failures) if self._execution else ()
         gaps = find_gaps(self.series, need, keeper.ledger, failures, self._now)
-        if not self._span.to_now:
-            gaps += open_gap(self.series, span, self._now)
-        self._tell(gaps)
         if self._execution is not None and self.request.include_open_bar:
             table = pa.concat_tables([table, self._execution.unfinished])
+        if not self._span.to_now:
+            has_open_bar = self._execution is not None and len(self._execution.unfinished) > 0
+            gaps += open_gap(self.series, span, self._now, has_open_bar=has_open_bar)
+        self._tell(gaps)
         kept = [e for e in keeper.ledger.within(span).entries if self.series.counts(e)]
         return Outcome(
             series=self.series,
@@ -177,10 +192,11 @@ class Call:
             self._requests += 1
 
     @property
-    def _wants_open_bar(self) -> bool:
-        if not self.request.include_open_bar or self._span.range is None or not self.series.sources:
-            return False
-        return self._span.range.end > self.series.closed_until(self._now)
+    def _open_bar(self) -> Task | None:
+        """The task of the bar that has not closed, where it is wanted."""
+        if not self.request.include_open_bar or self._span.range is None:
+            return None
+        return plan_open_bar(self.series, self._span.range, self._now)
 
     def _missing(self) -> RangeSet:
         assert self._span.range is not None
@@ -243,7 +259,7 @@ class Call:
         )
         self._execution = execution
         await execution.run()
-        if self._wants_open_bar:
+        if self._open_bar is not None:
             await execution.fetch_open_bar()
         await self._check(execution)
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import pyarrow as pa
-from attrs import define, field
+from attrs import define, field, frozen
 
 from dsm_core.errors import (
     AccessDeniedError,
@@ -23,13 +23,16 @@ from dsm_core.errors import (
     SymbolNotFoundError,
 )
 from dsm_core.events import EventBus, SegmentDone, SourceSkipped
+from dsm_core.fcp.failures import add_failure
 from dsm_core.fcp.intake import absence, take_in
 from dsm_core.fcp.ledger_keeper import LedgerKeeper
-from dsm_core.fcp.planner import covered, needed, plan_source
+from dsm_core.fcp.merge import Batch
+from dsm_core.fcp.planner import OPEN_BAR, covered, needed, plan_open_bar, plan_source
+from dsm_core.fcp.second_look import find_witness, look_again
 from dsm_core.fcp.series import Series
 from dsm_core.model.provenance import Failure
 from dsm_core.model.time_range import RangeSet, TimeRange
-from dsm_core.net import current_deadline
+from dsm_core.net import AdaptiveLane, current_deadline
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.task import Task
 from dsm_core.schema.conform import empty_table
@@ -40,7 +43,14 @@ _PROBE_PAGES = 4
 _PROBE_FILES = 13
 _MOST_ROUNDS = 50
 _ABSENT_MEANS_MORE = 3
-_OPEN_BAR = "open bar"
+
+
+@frozen
+class _Empty:
+    """A task that brought no row, and what its answers would vouch for."""
+
+    span: TimeRange
+    batches: tuple[Batch, ...]
 
 
 @define
@@ -55,7 +65,7 @@ class _SourceRun:
     asked_lifetime: bool = False
     stopped_by: Exception | None = None
     unknown_symbol: SymbolNotFoundError | None = None
-    empty_answers: list[TimeRange] = field(factory=list)
+    empty_answers: list[_Empty] = field(factory=list)
 
 
 @define(kw_only=True)
@@ -82,7 +92,7 @@ class Execution:
     span: TimeRange
     now: int
     keeper: LedgerKeeper
-    lane: Callable[[DataClientInterface], asyncio.Semaphore]
+    lane: Callable[[DataClientInterface], AdaptiveLane]
     bus: EventBus
     failures: list[Failure] = field(factory=list)
     unknown_symbol: SymbolNotFoundError | None = None
@@ -117,12 +127,10 @@ class Execution:
         await self.keeper.settle()
 
     async def fetch_open_bar(self) -> None:
-        """Ask the last source for the bar that has not closed; kept in ``unfinished``."""
-        slot = self.series.open_slot(self.now)
-        if slot is None or not self.series.sources or slot.start >= self.span.end:
+        """Ask for the bar that has not closed; kept in ``unfinished``."""
+        task, client = plan_open_bar(self.series, self.span, self.now), self.series.live
+        if task is None or client is None:
             return
-        client = self.series.sources[-1]
-        task = Task(name=_OPEN_BAR, source=str(client.source), span=slot)
         await self._guarded(client, task, _SourceRun())
 
     async def _ask(self, client: DataClientInterface) -> None:
@@ -160,10 +168,11 @@ class Execution:
 
     async def _guarded(self, client: DataClientInterface, task: Task, run: _SourceRun) -> None:
         try:
-            async with self.lane(client):
+            async with self.lane(client).slot() as slot:
                 if run.stopped_by is not None:
                     raise run.stopped_by
                 if run.listed is not None and task.url and task.name not in run.listed:
+                    slot.done(0)
                     return
                 current_deadline().check()
                 await self._do(client, task, run)
@@ -182,17 +191,19 @@ class Execution:
             self._fail(client, task, error)
 
     async def _do(self, client: DataClientInterface, task: Task, run: _SourceRun) -> None:
-        rows = 0
+        rows, silent = 0, list[Batch]()
         # A page may span rows that are held already: those keep their origin.
         wanted = RangeSet.of(task.span) if task.url else self.remaining
         async for answer in client.answers(task):
             intake = await client.context.run(take_in, self.series, client, task, answer, self.now)
             rows += intake.rows
-            if task.name == _OPEN_BAR:
+            if task.name == OPEN_BAR:
                 self.unfinished = intake.unfinished
-            await self.keeper.take(intake.batch.within(wanted))
+            silent.append(intake.batch.within(wanted))
+            if rows:
+                await self._take_all(silent)
         if rows == 0:
-            run.empty_answers.append(task.span)
+            run.empty_answers.append(_Empty(task.span, tuple(silent)))
         self.bus.emit(
             SegmentDone(
                 series=str(self.series.key),
@@ -203,23 +214,44 @@ class Execution:
             )
         )
 
+    async def _take_all(self, batches: list[Batch]) -> None:
+        while batches:
+            await self.keeper.take(batches.pop(0))
+
     async def _after_round(self, client: DataClientInterface, run: _SourceRun) -> None:
-        """Where an empty answer may mean "not yet listed", ask for the symbol's first and last bar."""
-        empty, run.empty_answers = run.empty_answers, []
-        if not client.spec.authoritative or run.stopped_by is not None:
-            return
-        if run.asked_lifetime or all([await self.keeper.is_inside(span) for span in empty]):
+        """Weigh empty answers: inside the series look twice, outside ask for its first and last bar."""
+        empties, run.empty_answers = run.empty_answers, []
+        outside = False
+        # Pages that follow each other are one hole: only its ends have neighbours that are known.
+        for hole in RangeSet.of(*(empty.span for empty in empties)):
+            inside = client.spec.authoritative and await self.keeper.is_inside(hole)
+            outside = outside or not inside
+            if not inside or await self._is_believed(client, hole):
+                await self._take_all([b for e in empties if e.span.start in hole for b in e.batches])
+        if not client.spec.authoritative or run.stopped_by is not None or run.asked_lifetime or not outside:
             return
         run.asked_lifetime = True
         try:
             life = await client.lifetime()
         except SourceError as error:
-            self.bus.emit(
-                SourceSkipped(series=str(self.series.key), source=str(client.source), error=str(error))
-            )
+            self._skip(client, error)
             return
         if life is not None:
             await self._outside(client, life)
+
+    async def _is_believed(self, client: DataClientInterface, hole: TimeRange) -> bool:
+        witness = find_witness(self.series, client, self.keeper.ledger, hole)
+        if witness is None:
+            return True
+        try:
+            batches = await look_again(self.series, client, witness, self.now)
+        except (SourceError, IntegrityError) as error:
+            self._fail(client, Task(name="again", source=str(client.source), span=hole), error)
+            return False
+        found = [batch.within(RangeSet.of(hole)) for batch in batches]
+        await self._take_all(found.copy())
+        # Rows where the first answer had none refute it: what is left is asked for anew.
+        return not any(batch.vouched for batch in found)
 
     async def _outside(self, client: DataClientInterface, life: TimeRange) -> None:
         need = self.need
@@ -243,13 +275,13 @@ class Execution:
         try:
             run.listed = await client.published(span)
         except SourceError as error:
-            self.bus.emit(
-                SourceSkipped(series=str(self.series.key), source=str(client.source), error=str(error))
-            )
+            self._skip(client, error)
 
     async def _unknown_symbol(self, client: DataClientInterface, error: SymbolNotFoundError) -> None:
         """The venue forgot a symbol that the archive or the cache has: it was delisted."""
         if await self.keeper.has_rows() or await self._is_archived():
+            # What a source could not deliver says nothing of when the symbol traded.
+            failed = RangeSet.from_pairs((f.start_ns, f.end_ns) for f in self.failures)
             known = self.keeper.ledger.ranges(lambda e: e.state == "rows").span
             first, last = (known.start, known.end) if known else (self.span.start, self.span.start)
             for part, reason in (
@@ -257,7 +289,7 @@ class Execution:
                 ((first, last), "venue_has_none"),
                 ((last, self.span.end), "delisted"),
             ):
-                ranges = self.remaining & RangeSet.from_pairs([part])
+                ranges = (self.remaining - failed) & RangeSet.from_pairs([part])
                 await self.keeper.note(absence(client, ranges, reason, self.now), confirmed=False)
         else:
             self.unknown_symbol = error
@@ -273,20 +305,10 @@ class Execution:
         return False
 
     def _fail(self, client: DataClientInterface, task: Task, error: Exception) -> None:
-        known = next((f for f in self.failures if f.error is error), None)
-        if known is not None:
-            self.failures.remove(known)
-        self.failures.append(
-            Failure(
-                start_ns=min(task.span.start, known.start_ns if known else task.span.start),
-                end_ns=max(task.span.end, known.end_ns if known else task.span.end),
-                source=str(client.source),
-                error=error,
-                url=task.url,
-            )
-        )
-        if known is not None:
-            return
+        if add_failure(self.failures, str(client.source), task, error):
+            self._skip(client, error)
+
+    def _skip(self, client: DataClientInterface, error: Exception) -> None:
         self.bus.emit(SourceSkipped(series=str(self.series.key), source=str(client.source), error=str(error)))
 
 

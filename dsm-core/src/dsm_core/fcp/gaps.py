@@ -42,10 +42,11 @@ def find_gaps(
     return _joined(gaps)
 
 
-def open_gap(series: Series, span: TimeRange, now: int) -> tuple[Gap, ...]:
-    """The part of ``span`` that has not closed."""
-    until = series.closed_until(now)
-    part = RangeSet.from_pairs([(max(span.start, until), span.end)])
+def open_gap(series: Series, span: TimeRange, now: int, *, has_open_bar: bool = False) -> tuple[Gap, ...]:
+    """The part of ``span`` that has not closed, less the open bar where that is handed out."""
+    slot = series.open_slot(now)
+    after = slot.end if has_open_bar and slot is not None else series.closed_until(now)
+    part = RangeSet.from_pairs([(max(span.start, after), span.end)])
     return tuple(_gaps(series, series.align(part), "not_closed_yet", False))
 
 

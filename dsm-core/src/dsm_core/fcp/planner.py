@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from dsm_core.fcp.plan import Plan, Step
 from dsm_core.fcp.series import Series
 from dsm_core.model.coverage import Ledger, LedgerEntry
@@ -9,9 +11,10 @@ from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.task import Task
 
-__all__ = ["covered", "make_plan", "needed", "plan_source", "reaches_present"]
+__all__ = ["OPEN_BAR", "covered", "make_plan", "needed", "plan_open_bar", "plan_source", "reaches_present"]
 
-_PRESENT_NS = 24 * 3600 * NS_PER_S
+OPEN_BAR: Final = "open bar"
+_PRESENT_NS: Final = 24 * 3600 * NS_PER_S
 
 
 def needed(series: Series, span: TimeRange, now: int) -> RangeSet:
@@ -51,10 +54,9 @@ def plan_source(
     if not remaining:
         return ()
     has_later = client is not series.sources[-1]
-    tasks = []
     wasteful: set[str] = set()
     while True:
-        tasks = list(client.plan(remaining, now, skip | wasteful))
+        tasks = [t for t in client.plan(remaining, now, skip | wasteful) if t.name not in wasteful]
         found = {t.name for t in tasks if has_later and _is_mostly_held(series, t, remaining, need)}
         if not found:
             return tuple(tasks)
@@ -71,8 +73,23 @@ def _is_mostly_held(series: Series, task: Task, remaining: RangeSet, need: Range
     return held > 0 and held >= missing
 
 
+def plan_open_bar(series: Series, span: TimeRange, now: int) -> Task | None:
+    """Task that brings the bar which has not closed; None where ``span`` or the sources lack it."""
+    slot, client = series.open_slot(now), series.live
+    if slot is None or client is None or slot.start >= span.end:
+        return None
+    weight, source = client.spec.cost(1), str(client.source)
+    return Task(name=OPEN_BAR, source=source, span=slot, weight=weight, why="the bar that has not closed")
+
+
 def make_plan(
-    series: Series, span: TimeRange | None, held: RangeSet, now: int, *, asks_clock: bool = False
+    series: Series,
+    span: TimeRange | None,
+    held: RangeSet,
+    now: int,
+    *,
+    asks_clock: bool = False,
+    open_bar: Task | None = None,
 ) -> Plan:
     """The whole plan, on the assumption that every object exists and is complete.
 
@@ -88,12 +105,14 @@ def make_plan(
         The venue's time, UTC nanoseconds.
     asks_clock
         Whether the venue's clock will be asked for when something is missing.
+    open_bar
+        The task of the bar that has not closed, where it is wanted.
     """
     if span is None:
         return Plan(series=str(series.key), span=None)
     need = needed(series, span, now)
     remaining = series.align(need - held)
-    has_work = bool(remaining)
+    has_work = bool(remaining) or open_bar is not None
     steps: list[Step] = []
     for client in series.sources:
         reachable = client.within_history(remaining, now)
@@ -101,6 +120,8 @@ def make_plan(
             fills = reachable & RangeSet.of(task.span)
             steps.append(Step(task=task, fills=fills, bars=series.count(fills)))
         remaining = series.align(remaining - RangeSet.of(*(r for s in steps for r in s.fills)))
+    if open_bar is not None:
+        steps.append(Step(task=open_bar, fills=RangeSet(), bars=1))
     return Plan(
         series=str(series.key),
         span=span,

@@ -10,6 +10,7 @@ from dsm_core.model.coverage import LedgerEntry
 from dsm_core.model.grid import Grid
 from dsm_core.model.series import SeriesKey
 from dsm_core.model.time_range import RangeSet, TimeRange
+from dsm_core.plugins.archive import ArchiveClient
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.schema.chart_type import ChartSchema
 
@@ -47,6 +48,11 @@ class Series:
         if not self.asks:
             return ()
         return tuple(c for name, c in self.clients.items() if self.enforced in (None, name))
+
+    @property
+    def live(self) -> DataClientInterface | None:
+        """Who has the bar that is open now: the last source that may be asked and is no archive."""
+        return next((c for c in reversed(self.sources) if not isinstance(c, ArchiveClient)), None)
 
     def counts(self, entry: LedgerEntry) -> bool:
         """Whether an entry tells of rows that belong to the answer."""

@@ -5,25 +5,22 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from difflib import get_close_matches
-from pathlib import Path
 
 from attrs import evolve, frozen
 
-from dsm_core.cache import CacheStore
-from dsm_core.config import DSMConfig, HttpConfig, default_cache_dir
+from dsm_core.cache import CacheStore, DocumentStore
+from dsm_core.config import HttpConfig, default_cache_dir
 from dsm_core.errors import (
     ConfigError,
     ProviderNotFoundError,
     RequestError,
-    UnsupportedChartTypeError,
-    UnsupportedIntervalError,
 )
 from dsm_core.events import EventBus
 from dsm_core.fcp.call import Call
+from dsm_core.fcp.checks import check_columns, check_options, check_source, serving, unserved
 from dsm_core.fcp.request import Request
 from dsm_core.fcp.series import Series
 from dsm_core.fcp.settings import Settings
@@ -32,12 +29,11 @@ from dsm_core.model.series import SeriesKey, option_pairs
 from dsm_core.model.time_range import to_ns
 from dsm_core.net import Http, HttpSettings
 from dsm_core.plugins.interface import DataClientInterface
-from dsm_core.plugins.provider import Provider
 from dsm_core.plugins.registry import Registry, default_registry
 from dsm_core.plugins.venue import Venue
 from dsm_core.schema.chart_type import chart_schema
 
-__all__ = ["Session"]
+__all__ = ["SeriesKeyParts", "Session"]
 
 _DEFAULT_CHART_TYPE = "klines"
 
@@ -66,10 +62,12 @@ class Session:
         self._http = Http(_http_settings(settings), bus)
         self._workers = ThreadPoolExecutor(max(2, os.cpu_count() or 2), thread_name_prefix="dsm")
         config = settings.config
-        self._store: CacheStore | None = None
+        self.store: CacheStore | None = None
+        self.documents: DocumentStore | None = None
         if settings.use_cache and config.cache.enabled:
             root = settings.cache_dir or default_cache_dir(config)
-            self._store = CacheStore(root, read_from=config.cache.read_from, bus=bus)
+            self.documents = DocumentStore(root)
+            self.store = CacheStore(root, read_from=config.cache.read_from, bus=bus)
 
     async def aclose(self) -> None:
         """Close connections and remove temporary files."""
@@ -77,6 +75,13 @@ class Session:
         for venue in self._venues.values():
             venue.close()
         self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def market(self, market_type: str | None) -> tuple[Venue, MarketType]:
+        """The venue and the market that a call without symbol means."""
+        request = Request(symbol="", market_type=market_type)
+        name = self._provider_name(request)
+        served = self._registry.provider(name).market_types
+        return self._venue(name), self._market_type(request, served, name)
 
     def open_call(self, request: Request, *, keeps_rows: bool = True) -> Call:
         """Check a request and look into the cache for it.
@@ -93,7 +98,7 @@ class Session:
         chart = self._chart_type(request)
         classes = dict(provider.clients_for(market, chart))
         if not classes:
-            raise _unserved(provider, market, chart)
+            raise unserved(provider, market, chart)
         own = self.settings.rest_client
         if own is not None and (own.spec.market_type, own.spec.chart_type) == (market, chart):
             classes[str(own.spec.source)] = own
@@ -103,8 +108,8 @@ class Session:
         if request.columns is not None:
             # The time is always handed out, so naming it changes nothing.
             request = evolve(request, columns=tuple(c for c in request.columns if c != series.schema.index))
-        _check_columns(request, series)
-        store = self._store if request.use_cache else None
+        check_columns(request, series)
+        store = self.store if request.use_cache else None
         defaults = self.settings.config.defaults
         return Call(
             request=request,
@@ -124,9 +129,15 @@ class Session:
         parts: SeriesKeyParts,
     ) -> Series:
         next(iter(classes.values())).check_symbol(request.symbol)
-        classes = _serving(classes, request)
-        _check_source(request, tuple(classes))
-        _check_options(request, classes)
+        classes = {source: classes[source] for source in venue.sources if source in classes}
+        if not classes:
+            raise RequestError(
+                f"No source that is switched on serves {parts.chart_type} of {parts.market_type}.",
+                hint=f"Switched on: {', '.join(venue.sources)}.",
+            )
+        classes = serving(classes, request)
+        check_source(request, tuple(classes))
+        check_options(request, classes)
         key = SeriesKey(
             provider=parts.provider,
             market_type=parts.market_type,
@@ -239,71 +250,3 @@ def _http_settings(settings: Settings) -> HttpSettings:
         state_dir=http.state_dir,
         user_agent=http.user_agent or usual.user_agent,
     )
-
-
-def _unserved(provider: Provider, market: MarketType, chart: ChartType) -> UnsupportedChartTypeError:
-    has = sorted({c.spec.chart_type for c in provider.clients if c.spec.market_type == market})
-    return UnsupportedChartTypeError(
-        f"Provider {provider.name!r} has no {chart.value!r} of {market.value!r}.",
-        hint=f"It has: {', '.join(has)}; `dsm providers` lists what is installed.",
-        chart_type=chart.value,
-        market_type=market.value,
-    )
-
-
-def _serving(
-    classes: Mapping[str, type[DataClientInterface]], request: Request
-) -> Mapping[str, type[DataClientInterface]]:
-    """The clients that have the interval; a source may have fewer than another."""
-    served = {
-        source: cls
-        for source, cls in classes.items()
-        if request.interval in cls.spec.intervals or not (request.interval or cls.spec.intervals)
-    }
-    if served:
-        return served
-    spec = next(iter(classes.values())).spec
-    known = dict.fromkeys(i for cls in classes.values() for i in cls.spec.intervals)
-    asked = "an interval" if request.interval is None else f"the interval {request.interval!s}"
-    verb = "needs" if request.interval is None else "has no bars of"
-    raise UnsupportedIntervalError(
-        f"{spec.market_type} {spec.chart_type} {verb} {asked}.",
-        hint=f"It has: {', '.join(known)}.",
-        interval=None if request.interval is None else str(request.interval),
-    )
-
-
-def _check_source(request: Request, served: tuple[str, ...]) -> None:
-    if request.source not in (DataSource.AUTO, DataSource.CACHE, *served):
-        raise RequestError(
-            f"There is no source {request.source.value!r}.",
-            hint=f"Use one of auto, cache, {', '.join(served)}.",
-            source=request.source.value,
-        )
-
-
-def _check_options(request: Request, classes: Mapping[str, type[DataClientInterface]]) -> None:
-    known = frozenset[str]().union(*(c.spec.options for c in classes.values()))
-    wrong = sorted(set(request.options) - known)
-    if wrong:
-        raise RequestError(
-            f"No client reads the option {wrong[0]!r}.",
-            hint=f"Known options: {', '.join(sorted(known)) or 'none'}.",
-            option=wrong[0],
-        )
-
-
-def _check_columns(request: Request, series: Series) -> None:
-    names = series.schema.column_names
-    asked = request.columns or ()
-    for column in asked:
-        if column not in names:
-            close = get_close_matches(str(column), names, n=1)
-            guess = f"Did you mean {close[0]!r}? " if close else ""
-            raise RequestError(
-                f"{series.schema.name} has no column {column!r}.",
-                hint=f"{guess}It has: {', '.join(names)}.",
-                column=str(column),
-            )
-    if len(set(asked)) != len(asked):
-        raise RequestError(f"columns={list(asked)} names one twice.", hint="Name each once.")

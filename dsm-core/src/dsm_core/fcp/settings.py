@@ -85,5 +85,3 @@ def make_settings(  # noqa: PLR0913 - the constructor's keywords are the public 
         max_concurrent_downloads=max_concurrent_downloads,
         clock=clock,
     )
-
-

@@ -11,10 +11,9 @@ from attrs import asdict
 
 from dsm_core.cache import DocumentStore
 from dsm_core.errors import CacheUnavailableError, RequestError, SourceError
-from dsm_core.model.names import MarketType
+from dsm_core.fcp.session import Session
 from dsm_core.model.time_range import NS_PER_S, to_ns
 from dsm_core.plugins.provider import SymbolInfo
-from dsm_core.plugins.venue import Venue
 
 __all__ = ["load_universe", "traded_in"]
 
@@ -23,7 +22,7 @@ _TIMES: Final = ("listed_at", "delisted_at")
 
 
 async def load_universe(
-    venue: Venue, market_type: MarketType, store: DocumentStore | None, *, offline: bool, refresh: bool = False
+    session: Session, market_type: str | None, *, refresh: bool = False
 ) -> Sequence[SymbolInfo]:
     """Every symbol of a market; from the cache while it is younger than a day.
 
@@ -34,6 +33,8 @@ async def load_universe(
     SourceError
         When the venue does not answer and nothing is cached.
     """
+    venue, market_type = session.market(market_type)
+    store, offline = session.documents, session.settings.config.offline
     provider = venue.provider
     fetch = provider.universe or provider.symbols
     if fetch is None:
@@ -86,6 +87,6 @@ def _plain(value: Any) -> Any:
 def _parsed(body: Iterable[dict[str, Any]]) -> list[SymbolInfo]:
     infos = []
     for entry in body:
-        times = {k: datetime.fromisoformat(entry[k]) for k in _TIMES if k in entry}
-        infos.append(SymbolInfo(**{**entry, **times}))
+        times: dict[str, Any] = {k: datetime.fromisoformat(entry[k]) for k in _TIMES if k in entry}
+        infos.append(SymbolInfo(**(entry | times)))
     return infos

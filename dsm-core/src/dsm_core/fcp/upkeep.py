@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 
 from attrs import frozen
 
 from dsm_core.cache import SeriesLedger
-from dsm_core.errors import DSMError
+from dsm_core.errors import DSMError, RequestError
 from dsm_core.fcp.request import Request
+from dsm_core.fcp.session import Session
 from dsm_core.model.coverage import LedgerEntry
 from dsm_core.model.provenance import Gap
 from dsm_core.model.series import SeriesKey
 from dsm_core.model.time_range import RangeSet, TimeRange, from_ns, iso
 
-__all__ = ["Updated", "due_ranges", "request_of"]
+__all__ = ["Updated", "due_ranges", "request_of", "update_series"]
 
 
 @frozen(kw_only=True)
@@ -71,7 +74,9 @@ def due_ranges(held: SeriesLedger, closed_until: int, now: int) -> RangeSet:
     if rows is None:
         return holes
     tail = RangeSet.from_pairs([(rows.end, closed_until)])
-    known = ledger.ranges(lambda entry: entry.state == "confirmed" or not (is_row(entry) or entry.is_due(now)))
+    known = ledger.ranges(
+        lambda entry: entry.state == "confirmed" or not (is_row(entry) or entry.is_due(now))
+    )
     return (tail - known) | holes
 
 
@@ -91,16 +96,63 @@ def request_of(key: SeriesKey, span: TimeRange) -> Request:
     )
 
 
-def joined(parts: Iterable[Updated]) -> Updated | None:
-    """One summary of several ranges of one series."""
-    parts = list(parts)
-    if not parts:
-        return None
+async def update_series(
+    session: Session, pattern: str | None, wanted: Iterable[str | SeriesKey] | None, jobs: int
+) -> tuple[Updated, ...]:
+    """Update what is held and matches; one line a series, by key.
+
+    Raises
+    ------
+    RequestError
+        Without a cache, or for ``jobs`` below 1.
+    """
+    if session.store is None:
+        raise RequestError("The cache is switched off, so nothing is held.", hint="Use use_cache=True.")
+    if jobs < 1:
+        raise RequestError(f"jobs={jobs}.", hint="Give 1 or more.")
+    keys = None if wanted is None else {k if isinstance(k, SeriesKey) else SeriesKey.parse(k) for k in wanted}
+
+    def keep(key: SeriesKey) -> bool:
+        if keys is not None and key not in keys:
+            return False
+        return pattern is None or fnmatchcase(key.symbol, pattern) or fnmatchcase(str(key), pattern)
+
+    held = await asyncio.to_thread(lambda: list(session.store.ledgers(keep)) if session.store else [])
+    lane = asyncio.Semaphore(jobs)
+
+    async def one(ledger: SeriesLedger) -> Updated:
+        async with lane:
+            return await _update(session, ledger)
+
+    lines = list(await asyncio.gather(*map(one, held)))
+    missing = (keys or set()) - {ledger.summary.key for ledger in held}
+    lines += [Updated(key=key, error=_not_held(key)) for key in missing]
+    return tuple(sorted(lines, key=lambda line: str(line.key)))
+
+
+async def _update(session: Session, held: SeriesLedger) -> Updated:
+    key = held.summary.key
+    rows = requests = 0
+    gaps: list[Gap] = []
+    try:
+        # A call of one instant resolves the series and, where its end is near, reads the clock.
+        probe = session.open_call(request_of(key, TimeRange(0, 1)), keeps_rows=False)
+        await probe.read_clock()
+        now = probe.venue.now_ns(key.market_type)
+        for span in due_ranges(held, probe.series.closed_until(now), now):
+            call = session.open_call(request_of(key, span), keeps_rows=False)
+            if not call.is_answered:
+                await call.fetch()
+            out = call.outcome()
+            rows, requests, gaps = rows + call.rows_fetched, requests + out.requests, [*gaps, *out.gaps]
+    except DSMError as error:
+        return Updated(key=key, rows=rows, requests=requests, gaps=tuple(gaps), error=error)
+    known = session.store.read(key, probe.series.schema, TimeRange(0, now)).ledger if session.store else None
+    until = known.ranges(lambda entry: entry.state == "rows").span if known else None
     return Updated(
-        key=parts[0].key,
-        rows=sum(p.rows for p in parts),
-        requests=sum(p.requests for p in parts),
-        until=max((p.until for p in parts if p.until is not None), default=None),
-        gaps=tuple(gap for p in parts for gap in p.gaps),
-        error=next((p.error for p in parts if p.error is not None), None),
+        key=key, rows=rows, requests=requests, until=until.end if until else None, gaps=tuple(gaps)
     )
+
+
+def _not_held(key: SeriesKey) -> RequestError:
+    return RequestError(f"{key} is not held.", hint="Fetch its first range with prefetch.", series=str(key))

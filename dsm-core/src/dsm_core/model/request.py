@@ -14,7 +14,7 @@ from dsm_core.model.grid import Grid
 from dsm_core.model.interval import Interval
 from dsm_core.model.time_range import EARLIEST_NS, LATEST_NS, TimeRange, from_ns, iso, to_ns
 
-__all__ = ["Inclusive", "Span", "resolve_span"]
+__all__ = ["Inclusive", "Span", "moment_bounds", "resolve_span"]
 
 Inclusive = Literal["both", "left", "right", "neither"]
 _LABEL = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?\Z", re.ASCII)
@@ -98,6 +98,18 @@ def resolve_span(
     return Span(TimeRange(left, right) if left < right else None, to_now=False)
 
 
+def moment_bounds(value: Any, name: str) -> tuple[int, int]:
+    """First nanosecond of a time or label, and the first one after it.
+
+    Raises
+    ------
+    InvalidRangeError
+        When it is no time; ``name`` is what the message calls it.
+    """
+    moment = _moment(value, name)
+    return moment.first, moment.after
+
+
 def _last_span(
     start: Any, to: _Moment | None, last: str | int, now: int, grid: Grid | None, inclusive: str
 ) -> Span:
@@ -110,7 +122,8 @@ def _last_span(
         if isinstance(last, str):
             left = _before(right, Interval(last))
         else:
-            left, right = _bars(last, right, grid, ends_now=to is None)
+            # Bars are counted back from those that have closed, also when the end lies ahead.
+            left, right = _bars(last, min(right, now), grid, ends_now=right >= now)
     except OverflowError:
         left = EARLIEST_NS - 1
     if left < EARLIEST_NS:

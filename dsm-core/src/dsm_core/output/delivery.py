@@ -110,14 +110,18 @@ def finish(call: Call, default_on_gaps: str) -> MarketData:
     )
 
 
-def finish_many(calls: Calls, default_on_gaps: str, shape: Shape) -> MarketDataSet:
+def finish_many(calls: Calls, default_on_gaps: str, shape: Shape, on_error: str) -> MarketDataSet:
     """Data of many calls; gaps are one warning, or one error, for all of them.
 
     Raises
     ------
     IncompleteDataError
         With ``on_gaps`` ``raise`` or ``raise_any``; the partial set is in ``.data``.
+    DSMError
+        The first one of a series, with ``on_error`` ``raise``.
     """
+    if calls.errors and on_error == "raise":
+        raise next(iter(calls.errors.values()))
     data: dict[str, MarketData] = {}
     counted: dict[str, list[Gap]] = {}
     how = default_on_gaps
@@ -135,7 +139,9 @@ def finish_many(calls: Calls, default_on_gaps: str, shape: Shape) -> MarketDataS
             warnings.warn(message, IncompleteDataWarning, stacklevel=caller())
         else:
             every = tuple(gap for gaps in short.values() for gap in gaps)
-            raise IncompleteDataError(f"{message}.", hint="The partial set is in .data.", data=found, gaps=every)
+            raise IncompleteDataError(
+                f"{message}.", hint="The partial set is in .data.", data=found, gaps=every
+            )
     return found
 
 

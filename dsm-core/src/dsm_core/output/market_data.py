@@ -13,9 +13,11 @@ from attrs import frozen
 
 from dsm_core.errors import ConfigError
 from dsm_core.fcp.call import Outcome
+from dsm_core.model.interval import Interval
 from dsm_core.model.provenance import Failure, Gap, Segment
 from dsm_core.output.html import render_html
 from dsm_core.output.pandas_frame import to_frame
+from dsm_core.output.resample import resample_outcome
 from dsm_core.schema.conform import times_of
 
 if TYPE_CHECKING:
@@ -86,6 +88,7 @@ class MarketData:
         self, outcome: Outcome, *, columns: tuple[str, ...] | None = None, with_source: bool = False
     ) -> None:
         self._outcome = outcome
+        self._columns, self._with_source = columns, with_source
         self._schema = outcome.series.schema
         table = outcome.table
         if columns is not None:
@@ -121,6 +124,32 @@ class MarketData:
         closed = [g.bars for g in out.gaps if g.reason != "not_closed_yet"]
         missing = None if out.expected is None else sum(bars or 0 for bars in closed)
         return Coverage(expected=out.expected, rows=len(self), missing=missing, off_grid=out.off_grid)
+
+    def resample(self, interval: str) -> MarketData:
+        """The bars joined to coarser ones, each column by the schema's ``agg``; nothing is fetched.
+
+        A bar is made when every source bar of it is there or finally absent at the venue. All others
+        are gaps of the result: with the reason of what they lack, or, where the range begins or ends
+        inside a bar, with ``not_requested`` or ``not_closed_yet``.
+
+        Parameters
+        ----------
+        interval
+            A whole multiple of the bars' own: ``"4h"``, ``"1w"`` (opens on Mondays), ``"1M"``.
+
+        Returns
+        -------
+        MarketData
+            The same columns. ``close_time`` is that of the last source bar. A bar made of rows of two
+            sources has both in its segment, ``vision+rest``.
+
+        Raises
+        ------
+        RequestError
+            When the rows are no bars, or ``interval`` is no whole multiple of theirs.
+        """
+        outcome = resample_outcome(self._outcome, Interval(interval))
+        return MarketData(outcome, columns=self._columns, with_source=self._with_source)
 
     def __len__(self) -> int:
         return len(self._table)
@@ -218,11 +247,11 @@ def _count(number: int, noun: str) -> str:
 def _sources(outcome: Outcome) -> pa.Array:
     """Source of each row as a dictionary-encoded string column."""
     times = times_of(outcome.table, outcome.series.schema)
-    names = sorted({s.source.upper() for s in outcome.segments})
-    codes = np.full(len(times), -1, dtype=np.int32)
+    live = str(outcome.series.live.source) if outcome.series.live else ""
+    names = sorted({s.source.upper() for s in outcome.segments} | {live.upper()})
+    # A row outside every segment is the unfinished bar.
+    codes = np.full(len(times), names.index(live.upper()), dtype=np.int32)
     for segment in outcome.segments:
         a, b = np.searchsorted(times, (segment.start_ns, segment.end_ns))
         codes[a:b] = names.index(segment.source.upper())
-    # Rows outside every segment are the unfinished bar, which only REST serves.
-    indices = pa.array(codes, mask=codes < 0)
-    return pa.DictionaryArray.from_arrays(indices, pa.array(names, pa.string())).cast(pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(names, pa.string())).cast(pa.string())

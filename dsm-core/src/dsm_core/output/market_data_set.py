@@ -17,11 +17,26 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["MarketDataSet", "SHAPES", "Shape"]
+__all__ = ["MarketDataSet", "SHAPES", "Shape", "check_shape"]
 
 Shape = Literal["long", "wide", "dict"]
 SHAPES: Final = ("long", "wide", "dict")
+_ON_ERROR: Final = ("collect", "raise")
 _LABEL: Final = "symbol"
+
+
+def check_shape(shape: str, on_error: str) -> None:
+    """Refuse a word that means nothing.
+
+    Raises
+    ------
+    RequestError
+        Naming the ones there are.
+    """
+    if shape not in SHAPES:
+        raise RequestError(f"shape={shape!r}.", hint=f"Use one of {', '.join(SHAPES)}.")
+    if on_error not in _ON_ERROR:
+        raise RequestError(f"on_error={on_error!r}.", hint=f"Use one of {', '.join(_ON_ERROR)}.")
 
 
 class MarketDataSet(Mapping[str, MarketData]):

@@ -36,8 +36,8 @@ class ClientContext:
         The venue's clock, UTC nanoseconds.
     emit
         Hands an event to the observers.
-    workdir
-        A folder for temporary downloads.
+    make_workdir
+        Gives the folder for temporary downloads, made at first use.
     workers
         Threads for parsing.
     """
@@ -46,8 +46,13 @@ class ClientContext:
     config: Any
     now_ns: Callable[[], int]
     emit: Callable[[Event], None]
-    workdir: Path
+    make_workdir: Callable[[], Path]
     workers: Executor
+
+    @property
+    def workdir(self) -> Path:
+        """A folder for temporary downloads."""
+        return self.make_workdir()
 
     def now(self) -> datetime:
         """The venue's clock as an aware UTC datetime."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import shutil
 import tempfile
@@ -19,7 +18,7 @@ from dsm_core.errors import SourceError, SymbolNotFoundError
 from dsm_core.events import EventBus
 from dsm_core.model.interval import Interval
 from dsm_core.model.names import MarketType
-from dsm_core.net import Http
+from dsm_core.net import AdaptiveLane, Http
 from dsm_core.plugins.archive import ArchiveClient
 from dsm_core.plugins.context import ClientContext
 from dsm_core.plugins.interface import DataClientInterface
@@ -69,8 +68,8 @@ class Venue:
         self._clock_ns = clock_ns
         self._offsets: dict[MarketType, tuple[int, float]] = {}
         configured: int = getattr(self.config, "max_concurrent_downloads", _DOWNLOADS)
-        self._archive_lane = asyncio.Semaphore(max_concurrent_downloads or configured)
-        self._request_lane = asyncio.Semaphore(max_concurrent)
+        self._archive_lane = AdaptiveLane(max_concurrent_downloads or configured)
+        self._request_lane = AdaptiveLane(max_concurrent, start=max_concurrent)
         self._symbols: dict[MarketType, Sequence[SymbolInfo]] = {}
         self._bus = bus
         self._workers = workers
@@ -122,17 +121,20 @@ class Venue:
 
     def context(self, market_type: MarketType) -> ClientContext:
         """What the clients of one market are given."""
-        if self._workdir is None:
-            self._workdir = Path(tempfile.mkdtemp(prefix="dsm-"))
-            self._remove_workdir = weakref.finalize(self, shutil.rmtree, self._workdir, ignore_errors=True)
         return ClientContext(
             http=self.session,
             config=self.config,
             now_ns=lambda: self.now_ns(market_type),
             emit=self._bus.emit,
-            workdir=self._workdir,
+            make_workdir=self._make_workdir,
             workers=self._workers,
         )
+
+    def _make_workdir(self) -> Path:
+        if self._workdir is None:
+            self._workdir = Path(tempfile.mkdtemp(prefix="dsm-"))
+            self._remove_workdir = weakref.finalize(self, shutil.rmtree, self._workdir, ignore_errors=True)
+        return self._workdir
 
     def clients(
         self,
@@ -153,7 +155,7 @@ class Venue:
             made[source].provider = self.provider.name
         return made
 
-    def lane(self, client: DataClientInterface) -> asyncio.Semaphore:
+    def lane(self, client: DataClientInterface) -> AdaptiveLane:
         """What bounds the client's tasks in flight."""
         return self._archive_lane if isinstance(client, ArchiveClient) else self._request_lane
 

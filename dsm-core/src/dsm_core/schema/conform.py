@@ -99,7 +99,8 @@ def conform(
     if not len(table):
         return Conformed(empty_table(schema))
     index = _time_column(table, Column(schema.index, "time", "UTC"))
-    table = _with_slot_ends(table, schema, grid, index)
+    if grid is not None:
+        table, absent = _with_slot_ends(table, schema, grid, index, absent)
     columns = [index, *(_column(table, column, absent) for column in schema.columns)]
     table = pa.Table.from_arrays(columns, schema=schema.arrow())
     _check_order(table, schema)
@@ -112,15 +113,18 @@ def conform(
     return Conformed(table, duplicates, off_grid)
 
 
-def _with_slot_ends(table: pa.Table, schema: ChartSchema, grid: Grid | None, index: pa.Array) -> pa.Table:
-    """Add the columns that a grid can tell where the source did not give them."""
-    if grid is None:
-        return table
+def _with_slot_ends(
+    table: pa.Table, schema: ChartSchema, grid: Grid, index: pa.Array, absent: frozenset[str]
+) -> tuple[pa.Table, frozenset[str]]:
+    """Give the columns that a grid can tell where the source does not; they are absent no more."""
     for column in schema.columns:
-        if column.ends_slot and column.name not in table.column_names:
+        lacks = column.name in absent or column.name not in table.column_names
+        if column.ends_slot and lacks:
             ends = grid.opens(grid.indices(np.asarray(index.cast(pa.int64()))) + 1) - NS_PER_MS
-            table = table.append_column(column.name, pa.array(ends).cast(pa.timestamp("ns", "UTC")))
-    return table
+            others = [name for name in table.column_names if name != column.name]
+            told = pa.array(ends).cast(pa.timestamp("ns", "UTC"))
+            table, absent = table.select(others).append_column(column.name, told), absent - {column.name}
+    return table, absent
 
 
 def _arrow(rows: Any, schema: ChartSchema) -> pa.Table:

@@ -1,0 +1,87 @@
+"""What is refused before anything is looked at: intervals, sources, options and columns nobody has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from dsm_core.errors import RequestError, UnsupportedChartTypeError, UnsupportedIntervalError
+from dsm_core.fcp.request import Request
+from dsm_core.fcp.series import Series
+from dsm_core.model.names import ChartType, DataSource, MarketType
+from dsm_core.plugins.interface import DataClientInterface
+from dsm_core.plugins.provider import Provider
+
+__all__ = ["check_columns", "check_options", "check_source", "serving", "unserved"]
+
+
+def unserved(provider: Provider, market: MarketType, chart: ChartType) -> UnsupportedChartTypeError:
+    """The error of a chart type that the provider has no client for."""
+    has = sorted({c.spec.chart_type for c in provider.clients if c.spec.market_type == market})
+    return UnsupportedChartTypeError(
+        f"Provider {provider.name!r} has no {chart.value!r} of {market.value!r}.",
+        hint=f"It has: {', '.join(has)}; `dsm providers` lists what is installed.",
+        chart_type=chart.value,
+        market_type=market.value,
+    )
+
+
+def serving(
+    classes: Mapping[str, type[DataClientInterface]], request: Request
+) -> Mapping[str, type[DataClientInterface]]:
+    """The clients that have the interval; a source may have fewer than another."""
+    served = {
+        source: cls
+        for source, cls in classes.items()
+        if request.interval in cls.spec.intervals or not (request.interval or cls.spec.intervals)
+    }
+    if served:
+        return served
+    spec = next(iter(classes.values())).spec
+    known = dict.fromkeys(i for cls in classes.values() for i in cls.spec.intervals)
+    asked = "an interval" if request.interval is None else f"the interval {request.interval!s}"
+    verb = "needs" if request.interval is None else "has no bars of"
+    raise UnsupportedIntervalError(
+        f"{spec.market_type} {spec.chart_type} {verb} {asked}.",
+        hint=f"It has: {', '.join(known)}.",
+        interval=None if request.interval is None else str(request.interval),
+    )
+
+
+def check_source(request: Request, served: tuple[str, ...]) -> None:
+    """Refuse a source that the series does not have."""
+    if request.source not in (DataSource.AUTO, DataSource.CACHE, *served):
+        raise RequestError(
+            f"There is no source {request.source.value!r}.",
+            hint=f"Use one of auto, cache, {', '.join(served)}.",
+            source=request.source.value,
+        )
+
+
+def check_options(request: Request, classes: Mapping[str, type[DataClientInterface]]) -> None:
+    """Refuse options that no client reads."""
+    known = frozenset[str]().union(*(c.spec.options for c in classes.values()))
+    wrong = sorted(set(request.options) - known)
+    if wrong:
+        raise RequestError(
+            f"No client reads the option {wrong[0]!r}.",
+            hint=f"Known options: {', '.join(sorted(known)) or 'none'}.",
+            option=wrong[0],
+        )
+
+
+def check_columns(request: Request, series: Series) -> None:
+    """Refuse columns that the schema does not have, or that are named twice."""
+    names = series.schema.column_names
+    asked = request.columns or ()
+    for column in asked:
+        if column not in names:
+            close = get_close_matches(str(column), names, n=1)
+            guess = f"Did you mean {close[0]!r}? " if close else ""
+            raise RequestError(
+                f"{series.schema.name} has no column {column!r}.",
+                hint=f"{guess}It has: {', '.join(names)}.",
+                column=str(column),
+            )
+    if len(set(asked)) != len(asked):
+        raise RequestError(f"columns={list(asked)} names one twice.", hint="Name each once.")

@@ -1,0 +1,28 @@
+"""What sources did not deliver, one entry for each cause."""
+
+from __future__ import annotations
+
+from dsm_core.model.provenance import Failure
+from dsm_core.plugins.task import Task
+
+__all__ = ["add_failure"]
+
+
+def add_failure(failures: list[Failure], source: str, task: Task, error: Exception) -> bool:
+    """Write down that ``task`` failed; gives whether the cause is new.
+
+    One error that stops a source fails all its tasks: they become one entry from first to last.
+    """
+    known = next((f for f in failures if f.error is error), None)
+    if known is not None:
+        failures.remove(known)
+    failures.append(
+        Failure(
+            start_ns=min(task.span.start, known.start_ns if known else task.span.start),
+            end_ns=max(task.span.end, known.end_ns if known else task.span.end),
+            source=source,
+            error=error,
+            url=task.url,
+        )
+    )
+    return known is None
