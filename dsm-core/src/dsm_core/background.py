@@ -34,6 +34,7 @@ class LoopThread:
         with self._lock:
             loop, thread, self._loop = self._loop, self._thread, None
         if loop is not None and thread is not None:
+            asyncio.run_coroutine_threadsafe(_cancel_all(), loop).result()
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.close()
@@ -45,3 +46,11 @@ class LoopThread:
                 self._thread = threading.Thread(target=self._loop.run_forever, name="dsm-loop", daemon=True)
                 self._thread.start()
             return self._loop
+
+
+async def _cancel_all() -> None:
+    """End what is still running, so that nothing is left half way when the loop stops."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

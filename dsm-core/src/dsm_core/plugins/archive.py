@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from dsm_core.errors import ChecksumMismatchError, DataNotAvailableError
+from dsm_core.errors import ArchiveError, ChecksumMismatchError, DataNotAvailableError
 from dsm_core.model.coverage import Origin
 from dsm_core.model.grid import Grid
 from dsm_core.model.time_range import RangeSet, TimeRange, to_ns
@@ -131,13 +131,20 @@ class ArchiveClient(DataClientInterface):
 
     async def answers(self, task: Task) -> AsyncIterator[Answer]:
         """Download, verify and parse one object; one new download where the checksum fails."""
-        with tempfile.TemporaryDirectory(dir=self.context.workdir) as folder:
-            path = Path(folder) / "object"
-            try:
-                download = await self._verified(task, path)
-            except ChecksumMismatchError:
-                download = await self._verified(task, path)
-            answer = await self.context.run(self.parse, task, path)
+        try:
+            with tempfile.TemporaryDirectory(dir=self.context.workdir, ignore_cleanup_errors=True) as folder:
+                path = Path(folder) / "object"
+                try:
+                    download = await self._verified(task, path)
+                except ChecksumMismatchError:
+                    download = await self._verified(task, path)
+                answer = await self.context.run(self.parse, task, path)
+        except OSError as error:
+            raise ArchiveError(
+                f"{task.name} cannot be stored: {error}.",
+                hint="Free space in the temporary folder, or set TMPDIR.",
+                url=task.url,
+            ) from error
         origin = Origin(
             url=download.url,
             sha256=download.sha256,

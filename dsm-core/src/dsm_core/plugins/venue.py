@@ -131,7 +131,7 @@ class Venue:
         )
 
     def _make_workdir(self) -> Path:
-        if self._workdir is None:
+        if self._workdir is None or not self._workdir.is_dir():
             self._workdir = Path(tempfile.mkdtemp(prefix="dsm-"))
             self._remove_workdir = weakref.finalize(self, shutil.rmtree, self._workdir, ignore_errors=True)
         return self._workdir
