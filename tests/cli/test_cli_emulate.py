@@ -91,7 +91,7 @@ def test_an_unknown_fault_is_wrong_usage(run: Run) -> None:
 def test_a_folder_without_recordings_is_wrong_usage(run: Run, place: Path) -> None:
     result = run("emulate", "binance", "--data", str(place))
     assert result.exit_code == 2
-    assert "no recorded klines under" in result.stderr
+    assert "no recorded klines or funding rates under" in result.stderr
 
 
 def test_a_taken_port_is_an_error(run: Run) -> None:

@@ -27,12 +27,23 @@ from dsm_core.plugins import hookspecs
 from .markdown import ROOT, Block, anchors, blocks, code_pages, links, pages
 
 NOW = datetime(2026, 11, 20, 12, 0, 30, tzinfo=UTC)
+_SOL_FUNDING = ((None, 8), (datetime(2026, 11, 18, tzinfo=UTC), 4))
 LISTINGS = (
     Listing("BTCUSDT"),
     Listing("ETHUSDT"),
     Listing("SOLUSDT", listed_at=datetime(2020, 8, 11, 6, tzinfo=UTC)),
     Listing("BTCUSDT", "um"),
     Listing("ETHUSDT", "um"),
+    Listing("SOLUSDT", "um", datetime(2020, 9, 14, 7, tzinfo=UTC), funding=_SOL_FUNDING),
+    Listing(
+        "LUNAUSDT",
+        "um",
+        datetime(2021, 4, 2, 7, tzinfo=UTC),
+        datetime(2022, 5, 13, tzinfo=UTC),
+        removed=True,
+        price=60.0,
+    ),
+    Listing("HYPEUSDT", "um", datetime(2025, 5, 30, 13, tzinfo=UTC), price=35.0),
     Listing("BTCUSD_PERP", "cm"),
     Listing("ETHUSD_PERP", "cm", contract_size=10),
 )

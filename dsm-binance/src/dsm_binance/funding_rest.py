@@ -1,7 +1,7 @@
 """Funding rates over REST: up to the last settlement, intervals told by spacing.
 
 Bounds are inclusive and compare with the jittered time, so a request reaches a minute beyond its
-end, and eight hours before its start to see the settlement before. Source: the funding rate
+end, and sixteen hours before its start to see the settlements before. Source: the funding rate
 history pages of USDS-M and COIN-M, read August 2026.
 """
 
@@ -26,8 +26,12 @@ __all__ = ["CoinMFundingRest", "RATE_TYPES", "UsdsMFundingRest", "check_rate_typ
 RATE_TYPES: Final = ("regular", "all")
 _PAGE_ROWS: Final = 1000
 _HOUR_MS: Final = 3_600_000
-_LONGEST_MS: Final = 8 * _HOUR_MS
+# Two settlements, so that spacing tells the interval of the first one wanted.
+_LOOK_BACK_MS: Final = 16 * _HOUR_MS
+_HOUR_NS: Final = _HOUR_MS * NS_PER_MS
+# Any full hour may settle, since intervals change; what is due may take longer to be written.
 _WRITTEN_WITHIN_NS: Final = 600 * NS_PER_S
+_LATE_NS: Final = _HOUR_NS
 _MINUTE_MS: Final = 60_000
 _DEFAULT_HOURS: Final = 8
 # 1000 settlements of 8 hours; denser ones follow a cursor.
@@ -65,10 +69,9 @@ class _FundingRest(PagedClient):
     async def fetch_page(self, page: PageRequest) -> Answer:
         """Settlements from the page's start, or from the last one of the page before."""
         begin_ms = page.start_ms if page.cursor is None else page.cursor
-        body, url = await self._ask(max(0, begin_ms - _LONGEST_MS), page.last_ms + _MINUTE_MS)
+        body, url = await self._ask(max(0, begin_ms - _LOOK_BACK_MS), page.last_ms + _MINUTE_MS)
         settlements = await self._settlements(body)
-        full = len(body) >= _PAGE_ROWS
-        last_ms = int(settlements.times_ms[-1]) if full and len(settlements.times_ms) else None
+        last_ms = _last_ms(body) if len(body) >= _PAGE_ROWS else None
         end = self._sure_until(settlements, page.end) if last_ms is None else last_ms * NS_PER_MS + 1
         start = page.start if page.cursor is None else page.cursor * NS_PER_MS
         return Answer(
@@ -78,12 +81,21 @@ class _FundingRest(PagedClient):
             cursor=last_ms if last_ms is not None and last_ms * NS_PER_MS < page.end else None,
         )
 
+    def unsettled(self, ranges: RangeSet, now: int) -> RangeSet:
+        """The last hour or two, whose settlement may not be written yet."""
+        return ranges & RangeSet.from_pairs([((now - _LATE_NS) // _HOUR_NS * _HOUR_NS, now)])
+
     def _sure_until(self, settlements: Settlements, end: int) -> int:
-        """End of what the answer vouches for: a settlement due just now may not be written yet."""
-        if not len(settlements.times_ms):
-            return end
-        due = (int(settlements.times_ms[-1]) + settlements.hours[-1] * _HOUR_MS) * NS_PER_MS
-        return due if due <= end and due > self.context.now_ns() - _WRITTEN_WITHIN_NS else end
+        """End of what the answer vouches for: a settlement of just now may not be written yet."""
+        now = self.context.now_ns()
+        hour = now // _HOUR_NS * _HOUR_NS
+        last, due = -1, end
+        if len(settlements.times_ms):
+            last = int(settlements.times_ms[-1]) * NS_PER_MS
+            due = last + settlements.hours[-1] * _HOUR_NS
+        if now - _LATE_NS < due < end:
+            return due
+        return hour if last < hour < end and hour > now - _WRITTEN_WITHIN_NS else end
 
     async def _ask(self, start_ms: int, end_ms: int) -> tuple[list[Mapping[str, Any]], str]:
         params = {"symbol": self.symbol, "startTime": start_ms, "endTime": end_ms, "limit": _PAGE_ROWS}
@@ -104,23 +116,24 @@ class _FundingRest(PagedClient):
 
     async def _settlements(self, body: Sequence[Mapping[str, Any]]) -> Settlements:
         try:
-            rows = [
-                (int(row["fundingTime"]), row.get("rateType", "Regular") != "Regular", row["fundingRate"])
+            rows = sorted(
+                (_rounded_ms(row), row.get("rateType", "Regular") != "Regular", str(row["fundingRate"]))
                 for row in body
-            ]
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolChangedError(f"A settlement cannot be read: {error!r}.") from error
-        if not self._all:
-            rows = [row for row in rows if not row[1]]
-        times = rounded(np.array([row[0] for row in rows], dtype=np.int64))
-        regular = np.unique(times)
-        hours = intervals_by_spacing(regular, await self._usual_hours(len(regular)))
-        by_time = dict(zip(regular.tolist(), hours, strict=True))
+        regular = np.array([time for time, special, _ in rows if not special], dtype=np.int64)
+        usual = await self._usual_hours(len(regular))
+        spaced = intervals_by_spacing(regular, usual)
+        rows = [row for row in rows if self._all or not row[1]]
+        times = np.array([time for time, _, _ in rows], dtype=np.int64)
+        # An extra settlement belongs to the regular one before it.
+        places = np.maximum(np.searchsorted(regular, times, side="right") - 1, 0)
         return Settlements(
             symbol=self.symbol,
             times_ms=_apart(times),
-            hours=[by_time[t] for t in times.tolist()],
-            rates=pa.array([row[2] for row in rows], pa.string()),
+            hours=[spaced[place] if spaced else usual for place in places.tolist()],
+            rates=pa.array([rate for _, _, rate in rows], pa.string()),
         )
 
     async def _usual_hours(self, known: int) -> int:
@@ -132,6 +145,14 @@ class _FundingRest(PagedClient):
         found = (row for row in listed if isinstance(row, Mapping) and row.get("symbol") == self.symbol)
         # The list holds adjusted symbols only; the others settle every 8 hours.
         return int(next((row["fundingIntervalHours"] for row in found), _DEFAULT_HOURS))
+
+
+def _rounded_ms(row: Mapping[str, Any]) -> int:
+    return int(rounded(np.array([int(row["fundingTime"])], dtype=np.int64))[0])
+
+
+def _last_ms(body: Sequence[Mapping[str, Any]]) -> int:
+    return max(map(_rounded_ms, body))
 
 
 def _apart(times_ms: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.int64]]:

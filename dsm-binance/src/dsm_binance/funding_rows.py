@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dsm_core.model import NS_PER_MS, RangeSet
 
-__all__ = ["Settlements", "intervals_by_spacing", "rounded"]
+__all__ = ["Settlements", "intervals_by_spacing", "regular", "rounded"]
 
 _MINUTE_MS: Final = 60_000
 _HOUR_MS: Final = 3_600_000
@@ -45,6 +45,29 @@ def intervals_by_spacing(times_ms: NDArray[np.int64], usual_hours: int) -> list[
             gap = hours[-1] if hours else usual_hours
         hours.append(gap)
     return hours
+
+
+def regular(times_ms: NDArray[np.int64], hours: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which rows are no extra settlement, where nothing but time tells them apart.
+
+    Regular ones fall on multiples of their interval; a row that does not, inside the interval of a
+    row that does, is extra.
+
+    Parameters
+    ----------
+    times_ms
+        Rounded, ascending, unique.
+    hours
+        Interval of each row.
+    """
+    spans = np.maximum(hours, 1) * _HOUR_MS
+    on_time = times_ms % spans == 0
+    due, since = times_ms[on_time], (times_ms - spans)[on_time]
+    after = np.searchsorted(due, times_ms)
+    inside = after < len(due)
+    inside[inside] = since[after[inside]] < times_ms[inside]
+    kept: NDArray[np.bool_] = on_time | ~inside
+    return kept
 
 
 @frozen

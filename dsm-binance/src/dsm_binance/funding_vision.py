@@ -11,7 +11,7 @@ import pyarrow as pa
 from dsm_binance.archive import MONTHLY, VisionClient
 from dsm_binance.csv_member import inside_period, read_csv, to_ns
 from dsm_binance.funding_rest import check_rate_type
-from dsm_binance.funding_rows import Settlements, rounded
+from dsm_binance.funding_rows import Settlements, regular, rounded
 from dsm_binance.markets import COIN_M, USDS_M, Market
 from dsm_core.model import NS_PER_MS, RangeSet
 from dsm_core.plugins import Answer, ClientSpec, Granularity, Task
@@ -54,8 +54,10 @@ class _FundingVision(VisionClient):
         table = read_csv(path, task, tuple(_TYPES), _TYPES)
         times_ms = rounded(to_ns(np.asarray(table.column("calc_time")), task) // NS_PER_MS)
         order = np.argsort(times_ms, kind="stable")
+        hours = np.asarray(table.column("funding_interval_hours"))
         # Two rows of one minute are a regular settlement and a special one, which comes second.
         first = order[np.concatenate(([True], np.diff(times_ms[order]) != 0))] if len(order) else order
+        first = first[regular(times_ms[first], hours[first])]
         table, times_ms = table.take(pa.array(first)), times_ms[first]
         table = inside_period(table, times_ms * NS_PER_MS, task)
         inside = (times_ms * NS_PER_MS >= task.span.start) & (times_ms * NS_PER_MS < task.span.end)

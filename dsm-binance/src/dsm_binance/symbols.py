@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from attrs import define, field
 
 from dsm_binance.markets import COIN_M, MARKETS, SPOT, Market
 from dsm_core.errors import ProtocolChangedError, RequestError
-from dsm_core.model import MarketType
+from dsm_core.model import NS_PER_S, MarketType
+from dsm_core.net import HttpSession
 from dsm_core.plugins import ClientContext, SymbolInfo
 
 __all__ = ["check_symbol", "fetch_symbols", "parse_symbols", "symbol_info"]
@@ -28,6 +33,7 @@ _EXAMPLES: Final = {
 _GONE: Final = frozenset(
     {"BREAK", "END_OF_DAY", "SETTLING", "CLOSE", "DELIVERED", "DELIVERING", "PRE_SETTLE"}
 )
+_RECENT_NS: Final = 60 * NS_PER_S
 # Perpetuals carry a delivery date in the year 2100.
 _FAR_FUTURE_MS: Final = 4_000_000_000_000
 
@@ -77,8 +83,31 @@ async def symbol_info(context: ClientContext, market: Market, symbol: str) -> Sy
         )
         found: Sequence[SymbolInfo] = parse_symbols(reply.body)
     else:
-        found = await fetch_symbols(context, market.market_type)
+        found = await _recent_symbols(context, market.market_type)
     return next((info for info in found if info.symbol == symbol), None)
+
+
+@define
+class _Recent:
+    """The last answer of one market's exchangeInfo."""
+
+    lock: asyncio.Lock = field(factory=asyncio.Lock)
+    asked_ns: int | None = None
+    found: Sequence[SymbolInfo] = ()
+
+
+_recent: WeakKeyDictionary[HttpSession, dict[MarketType, _Recent]] = WeakKeyDictionary()
+
+
+async def _recent_symbols(context: ClientContext, market_type: MarketType) -> Sequence[SymbolInfo]:
+    """Symbols of a futures market, asked for at most once a minute: the answer is a megabyte."""
+    recent = _recent.setdefault(context.http, {}).setdefault(market_type, _Recent())
+    async with recent.lock:
+        now = context.now_ns()
+        if recent.asked_ns is None or not 0 <= now - recent.asked_ns < _RECENT_NS:
+            recent.found = await fetch_symbols(context, market_type)
+            recent.asked_ns = now
+        return recent.found
 
 
 def parse_symbols(body: Any) -> list[SymbolInfo]:

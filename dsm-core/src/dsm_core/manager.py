@@ -7,23 +7,16 @@ A request that the cache answers whole never touches the loop; it works inside a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from os import PathLike
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from dsm_core.background import LoopThread
-from dsm_core.config import ConfigSource
-from dsm_core.errors import RequestError
-from dsm_core.events import Event, EventBus
+from dsm_core.face import Face
 from dsm_core.fcp.call import Call
 from dsm_core.fcp.chunks import chunk_requests
 from dsm_core.fcp.many import fetch_all, open_all, requests_for
-from dsm_core.fcp.plan import Plan
 from dsm_core.fcp.request import CallOptions, Moment, Request
-from dsm_core.fcp.session import Session
-from dsm_core.fcp.settings import make_settings
 from dsm_core.fcp.universe import load_universe
 from dsm_core.fcp.upkeep import Updated, update_series
 from dsm_core.model.interval import Interval
@@ -32,7 +25,6 @@ from dsm_core.output import MarketData, MarketDataSet
 from dsm_core.output.delivery import Prefetched, check_length, finish, finish_many, prefetched
 from dsm_core.output.market_data_set import Shape, check_shape
 from dsm_core.output.universe_frame import universe_frame
-from dsm_core.plugins.interface import DataClientInterface
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["DataSourceManager", "get"]
 
 
-class DataSourceManager:
+class DataSourceManager(Face):
     """Complete, verified market data through one call.
 
     Parameters
@@ -81,38 +73,6 @@ class DataSourceManager:
     ...     df = manager.get_data("BTCUSDT", "2024-01", "2024-01", "1h")
     """
 
-    def __init__(  # noqa: PLR0913 - the constructor's keywords are the public face
-        self,
-        market_type: str | None = None,
-        provider: str | None = None,
-        chart_type: str | None = None,
-        *,
-        rest_client: type[DataClientInterface] | None = None,
-        cache_dir: str | PathLike[str] | None = None,
-        use_cache: bool = True,
-        max_concurrent: int | None = None,
-        retry_count: int | None = None,
-        max_concurrent_downloads: int | None = None,
-        config: ConfigSource = None,
-        clock: Callable[[], datetime] | None = None,
-    ) -> None:
-        self._settings = make_settings(
-            market_type=market_type,
-            provider=provider,
-            chart_type=chart_type,
-            rest_client=rest_client,
-            cache_dir=cache_dir,
-            use_cache=use_cache,
-            max_concurrent=max_concurrent,
-            retry_count=retry_count,
-            max_concurrent_downloads=max_concurrent_downloads,
-            config=config,
-            clock=clock,
-        )
-        self._bus = EventBus()
-        self._closed = False
-        self._start()
-
     def __enter__(self) -> Self:
         return self
 
@@ -127,10 +87,6 @@ class DataSourceManager:
             self._closed = True
             self._loop.run(self._session.aclose())
             self._loop.stop()
-
-    def subscribe(self, observer: Callable[[Event], object]) -> Callable[[], None]:
-        """Call ``observer(event)`` for every event; the result ends the subscription."""
-        return self._bus.subscribe(observer)
 
     @overload
     def get_data(
@@ -240,17 +196,6 @@ class DataSourceManager:
     ) -> MarketData:
         """Rows with their gaps and provenance; takes what :meth:`get_data` takes."""
         return self._query(Request.of(symbol, start_time, end_time, interval, options))
-
-    def explain(
-        self,
-        symbol: str,
-        start_time: Moment | None = None,
-        end_time: Moment | None = None,
-        interval: str | None = Interval.SECOND_1,
-        **options: Unpack[CallOptions],
-    ) -> Plan:
-        """The plan of the same call; nothing is fetched."""
-        return self._open(Request.of(symbol, start_time, end_time, interval, options)).plan()
 
     def prefetch(
         self,
@@ -394,21 +339,16 @@ class DataSourceManager:
         if not call.is_answered:
             self._loop.run(call.fetch())
 
-    def _open(self, request: Request, *, keeps_rows: bool = True) -> Call:
-        self._check_open()
-        return self._session.open_call(request, keeps_rows=keeps_rows)
+    def _start(self) -> None:
+        super()._start()
+        self._pid = os.getpid()
+        self._loop = LoopThread()
 
     def _check_open(self) -> None:
-        if self._closed:
-            raise RequestError("The manager is closed.", hint="Make a new one.")
+        super()._check_open()
         if self._pid != os.getpid():
             # Threads do not survive a fork: the child makes its own loop and connections.
             self._start()
-
-    def _start(self) -> None:
-        self._pid = os.getpid()
-        self._loop = LoopThread()
-        self._session = Session(self._settings, self._bus)
 
 
 _MANAGER_KEYWORDS = frozenset({"rest_client", "cache_dir", "config", "clock", "retry_count"})

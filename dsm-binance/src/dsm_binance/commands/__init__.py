@@ -2,5 +2,6 @@
 
 from dsm_binance.commands.demo import demo
 from dsm_binance.commands.emulate import emulate
+from dsm_binance.commands.import_vision import import_vision
 
-__all__ = ["demo", "emulate"]
+__all__ = ["demo", "emulate", "import_vision"]

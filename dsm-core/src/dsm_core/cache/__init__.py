@@ -1,6 +1,7 @@
 """The crash-safe cache: rows and what is known of them, in one folder of Arrow files."""
 
 from dsm_core.cache.admin import CachedSeries, SeriesLedger
+from dsm_core.cache.clear import Cleared
 from dsm_core.cache.documents import DocumentStore
 from dsm_core.cache.merge import CacheBatch
 from dsm_core.cache.paths import escape, unescape
@@ -12,6 +13,7 @@ __all__ = [
     "CacheStore",
     "CachedRows",
     "CachedSeries",
+    "Cleared",
     "DocumentStore",
     "SeriesLedger",
     "escape",

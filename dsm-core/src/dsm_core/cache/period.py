@@ -14,7 +14,15 @@ from dsm_core.model.interval import Interval
 from dsm_core.model.time_range import TimeRange, from_ns, to_ns
 from dsm_core.schema.chart_type import ChartSchema
 
-__all__ = ["Period", "PeriodKind", "coarse_kind", "parse_period", "period_at", "periods_in"]
+__all__ = [
+    "Period",
+    "PeriodKind",
+    "coarse_kind",
+    "kind_of_interval",
+    "parse_period",
+    "period_at",
+    "periods_in",
+]
 
 _MINUTE_NS: Final = 60 * 10**9
 _HOUR_NS: Final = 60 * _MINUTE_NS
@@ -64,8 +72,13 @@ class Period:
 
 def coarse_kind(schema: ChartSchema, interval: Interval | None) -> PeriodKind:
     """Period of a closed file: days below 1m, months below 1h, else years."""
+    return kind_of_interval(interval if schema.kind == "bars" else None)
+
+
+def kind_of_interval(interval: Interval | None) -> PeriodKind:
+    """The same, told from a series' key alone: only bars have an interval there."""
     length = None if interval is None else interval.nanoseconds
-    if schema.kind != "bars" or length is None or length >= _HOUR_NS:
+    if length is None or length >= _HOUR_NS:
         return PeriodKind.YEAR
     return PeriodKind.DAY if length < _MINUTE_NS else PeriodKind.MONTH
 

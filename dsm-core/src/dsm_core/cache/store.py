@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from dsm_core.cache.admin import CachedSeries, SeriesLedger, list_ledgers, list_series, verify_files
+from dsm_core.cache.clear import Cleared, clear_series, set_aside_files
 from dsm_core.cache.disk import check_inside, make_folder
 from dsm_core.cache.folder import SeriesFolder
 from dsm_core.cache.merge import CacheBatch, changes_by_period
@@ -137,10 +138,38 @@ class CacheStore:
         with unavailable(self._root):
             yield from list_ledgers(self._root, keep)
 
+    def periods(self, key: SeriesKey, schema: ChartSchema) -> list[TimeRange]:
+        """Stretches of time, each a closed file's long, in which the series has files; none is opened.
+
+        Ascending, those of ``read_from`` included. Reading a series so, memory holds one at a time.
+        """
+        with unavailable(self._root):
+            found = {s.folder.coarse_of(p) for s in self._all(key, schema) for p in s.folder.periods()}
+        return [period.span for period in sorted(found)]
+
     def verify(self) -> Iterator[tuple[Path, str | None]]:
         """Check every byte of every file: its path, and what is wrong or None."""
         with unavailable(self._root):
             yield from verify_files(self._root)
+
+    def set_aside(self) -> list[Path]:
+        """Files that could not serve and were moved out of the way; removing them harms nothing."""
+        with unavailable(self._root):
+            return [Path(path) for path in set_aside_files(self._root)]
+
+    def clear(self, keep: Callable[[SeriesKey], bool] = lambda _: False) -> Cleared:
+        """Remove every series that ``keep`` does not like, under the locks that writers take.
+
+        Files set aside go with their series. Links are not followed, and nothing that the cache
+        did not write is removed.
+
+        Raises
+        ------
+        CacheUnavailableError
+            When a file cannot be removed, or another writer keeps its period too long.
+        """
+        with unavailable(self._root):
+            return clear_series(self._root, keep)
 
     def _series(self, root: str, key: SeriesKey, schema: ChartSchema) -> Series:
         known = self._known.get((root, key))

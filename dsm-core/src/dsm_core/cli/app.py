@@ -11,13 +11,18 @@ import click
 
 from dsm_core._version import __version__
 from dsm_core.cli.cache import cache
+from dsm_core.cli.completion import completion
 from dsm_core.cli.config import config
 from dsm_core.cli.console import colour_choice, say
+from dsm_core.cli.coverage import coverage
 from dsm_core.cli.failure import ExitCode, report, report_usage, silence_stdout, warnings_as_lines
 from dsm_core.cli.get import explain, get
 from dsm_core.cli.options import Debug, debug_option
 from dsm_core.cli.plugin_commands import PluginGroup
+from dsm_core.cli.porting import export, import_group
 from dsm_core.cli.providers import providers
+from dsm_core.cli.symbols import symbols
+from dsm_core.cli.update import prefetch, update
 from dsm_core.errors import DSMError
 
 __all__ = ["dsm", "main"]
@@ -95,7 +100,20 @@ def dsm(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (get, explain, providers, config, cache):
+for _command in (
+    get,
+    explain,
+    export,
+    import_group,
+    providers,
+    config,
+    cache,
+    update,
+    prefetch,
+    symbols,
+    coverage,
+    completion,
+):
     dsm.add_command(_command)
 
 

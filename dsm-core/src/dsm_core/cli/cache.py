@@ -1,19 +1,21 @@
-"""``dsm cache``: what is held on disk, and whether every byte of it is right."""
+"""``dsm cache``: what is held on disk, whether every byte of it is right, and how to be rid of it."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from dsm_core.cli.cache_upkeep import clear, stats
 from dsm_core.cli.console import say_note
 from dsm_core.cli.failure import ExitCode
 from dsm_core.cli.grid_text import grid_lines
-from dsm_core.cli.options import cache_dir_option, config_option, format_option
+from dsm_core.cli.options import cache_dir_option, config_option, format_option, json_option
+from dsm_core.cli.store import open_store
 
 if TYPE_CHECKING:
-    from dsm_core.cache import CacheStore
     from dsm_core.cache.admin import CachedSeries
 
 __all__ = ["cache"]
@@ -21,7 +23,7 @@ __all__ = ["cache"]
 
 @click.group(no_args_is_help=False)
 def cache() -> None:
-    """The cache: what it holds, whether it is whole."""
+    """The cache: what it holds, whether it is whole; removing series."""
 
 
 @cache.command("ls")
@@ -30,9 +32,7 @@ def cache() -> None:
 @format_option("table", "json", default="table")
 def list_series(cache_dir: Path | None, config: Path | None, form: str) -> None:
     """List the series that the cache holds."""
-    import json  # noqa: PLC0415 - one of the two forms
-
-    store = _store(cache_dir, config)
+    store = open_store(cache_dir, config)
     held = store.ls()
     if form == "json":
         click.echo(json.dumps([_facts(series) for series in held], indent=1))
@@ -45,30 +45,31 @@ def list_series(cache_dir: Path | None, config: Path | None, form: str) -> None:
 
 
 @cache.command()
+@json_option
 @cache_dir_option
 @config_option
 @click.pass_context
-def verify(ctx: click.Context, cache_dir: Path | None, config: Path | None) -> None:
+def verify(ctx: click.Context, as_json: bool, cache_dir: Path | None, config: Path | None) -> None:
     """Check every byte and print the damaged files; nothing is changed."""
-    store = _store(cache_dir, config)
-    files = damaged = 0
+    store = open_store(cache_dir, config)
+    files = 0
+    damaged = []
     for path, problem in store.verify():
         files += 1
-        if problem is not None:
-            damaged += 1
+        if problem is None:
+            continue
+        damaged.append({"path": str(path), "problem": problem})
+        if not as_json:
             click.echo(f"{path}: {problem}")
-    say_note(f"{store.root}: {files} file{'s' * (files != 1)}, {damaged} damaged")
+    if as_json:
+        click.echo(json.dumps({"files": files, "damaged": damaged}, indent=1))
+    say_note(f"{store.root}: {files} file{'s' * (files != 1)}, {len(damaged)} damaged")
     if damaged:
         ctx.exit(ExitCode.INCOMPLETE)
 
 
-def _store(cache_dir: Path | None, config: Path | None) -> CacheStore:
-    from dsm_core.cache import CacheStore  # noqa: PLC0415 - brings Arrow
-    from dsm_core.config import default_cache_dir, load_config  # noqa: PLC0415
-
-    # The configuration is read even when the folder is named: a wrong one is told here as everywhere.
-    loaded = load_config(config)
-    return CacheStore(cache_dir or default_cache_dir(loaded))
+for _command in (stats, clear):
+    cache.add_command(_command)
 
 
 def _facts(series: CachedSeries) -> dict[str, Any]:

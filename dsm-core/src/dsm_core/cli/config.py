@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dsm_core.cli.console import say, say_note
 from dsm_core.cli.failure import ExitCode
-from dsm_core.cli.options import config_option
+from dsm_core.cli.options import config_option, json_option
 from dsm_core.errors import PluginError
+
+if TYPE_CHECKING:
+    from dsm_core.config import Problem
 
 __all__ = ["config"]
 
@@ -21,35 +26,50 @@ def config() -> None:
 
 
 @config.command()
-def path() -> None:
+@json_option
+def path(as_json: bool) -> None:
     """Print the path of the file that is read."""
     from dsm_core.config import find_config_file  # noqa: PLC0415 - brings attrs
 
     found = find_config_file()
-    if found is None:
+    if as_json:
+        click.echo(json.dumps({"path": None if found is None else str(found)}))
+    elif found is None:
         say_note("There is no configuration file; every key has its default.")
     else:
         click.echo(found)
 
 
 @config.command()
+@json_option
 @config_option
 @click.pass_context
-def check(ctx: click.Context, config: Path | None) -> None:
+def check(ctx: click.Context, as_json: bool, config: Path | None) -> None:
     """Print every mistake, those in the providers' sections included."""
     from dsm_core.config import check_config, find_config_file  # noqa: PLC0415 - brings attrs
 
     sections = _Sections()
     problems = check_config(config, sections)
     wrong = [p for p in problems if not p.path.startswith(tuple(f"providers.{n}." for n in sections.broken))]
-    for problem in wrong:
+    for problem in () if as_json else wrong:
         click.echo(problem)
     for error in sections.broken.values():
         say("error", str(error))
+    file = config or find_config_file()
+    if as_json:
+        click.echo(_as_json(file, wrong))
     if wrong or sections.broken:
         ctx.exit(ExitCode.REFUSED)
-    file = config or find_config_file()
+    if as_json:
+        return
     click.echo(f"{file}: fine" if file else "no configuration file: the defaults are fine")
+
+
+def _as_json(file: Path | None, wrong: Sequence[Problem]) -> str:
+    from attrs import asdict  # noqa: PLC0415 - the other form needs none
+
+    told = {"file": None if file is None else str(file), "problems": [asdict(problem) for problem in wrong]}
+    return json.dumps(told, indent=1)
 
 
 class _Sections(Mapping[str, "type | None"]):

@@ -28,7 +28,15 @@ from dsm_core.errors import (
     SymbolNotFoundError,
 )
 
-__all__ = ["ExitCode", "exit_code_of", "report", "report_usage", "silence_stdout", "warnings_as_lines"]
+__all__ = [
+    "ExitCode",
+    "exit_code_of",
+    "in_shell_words",
+    "report",
+    "report_usage",
+    "silence_stdout",
+    "warnings_as_lines",
+]
 
 
 class ExitCode(IntEnum):
@@ -74,16 +82,16 @@ def report(error: DSMError, *, debug: bool) -> ExitCode:
     """Say what went wrong and what to do; give the exit code."""
     if debug:
         traceback.print_exception(error, file=sys.stderr)
-    say("error", _in_shell_words(error, error.message))
+    say("error", in_shell_words(error, error.message))
     if isinstance(error, IncompleteDataError):
         # Its own hint tells where a Python program finds the rows.
         say("hint", "Without --strict the rows that there are get printed; --format json lists each gap.")
     elif error.hint:
-        say("hint", _in_shell_words(error, error.hint))
+        say("hint", in_shell_words(error, error.hint))
     return exit_code_of(error)
 
 
-def _in_shell_words(error: DSMError, text: str) -> str:
+def in_shell_words(error: DSMError, text: str) -> str:
     """Text of a refused request with options in place of keyword arguments."""
     if isinstance(error, RequestError):
         for pattern, word in _SHELL_WORDS:

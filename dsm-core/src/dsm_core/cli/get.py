@@ -8,7 +8,7 @@ from typing import Final, Unpack
 
 import click
 
-from dsm_core.cli.options import SeriesArguments, format_option, series_arguments
+from dsm_core.cli.options import SeriesArguments, check_range, format_option, series_arguments
 
 __all__ = ["explain", "get"]
 
@@ -28,6 +28,7 @@ _EXAMPLES: Final = """\b
 Examples:
   dsm get BTCUSDT 1h --market spot --last 7d
   dsm get BTCUSDT 1m --market um --start 2024-01 --end 2024-03 -o btc.parquet
+  dsm get BTCUSDT --chart-type funding_rate --market um --last 30d
 """
 
 
@@ -40,8 +41,11 @@ Examples:
 )  # fmt: skip
 @click.option("--strict", is_flag=True, help="Print nothing and exit with 3 when bars are missing.")
 def get(form: str | None, output: Path | None, strict: bool, **asked: Unpack[SeriesArguments]) -> None:
-    """Print the bars of SYMBOL at INTERVAL."""
-    _check_range(asked)
+    """Print the rows of SYMBOL at INTERVAL.
+
+    What is no bars, such as funding_rate, has no INTERVAL.
+    """
+    check_range(asked["last"], asked["start"])
     form = form or _form_of(output)
     if form in _BINARY and output is None and sys.stdout.isatty():
         raise click.UsageError(f"--format {form} is not for a terminal; add -o FILE.")
@@ -56,17 +60,10 @@ def get(form: str | None, output: Path | None, strict: bool, **asked: Unpack[Ser
 @format_option("table", "json", default="table")
 def explain(form: str, **asked: Unpack[SeriesArguments]) -> None:
     """Print what `dsm get` would ask of whom; nothing is fetched."""
-    _check_range(asked)
+    check_range(asked["last"], asked["start"])
     from dsm_core.cli.call import show_plan  # noqa: PLC0415 - brings pandas and Arrow
 
     show_plan(asked, form=form)
-
-
-def _check_range(asked: SeriesArguments) -> None:
-    if asked["last"] is None and asked["start"] is None:
-        raise click.UsageError("Say which bars: --last 7d, or --start and --end.")
-    if asked["last"] is not None and asked["start"] is not None:
-        raise click.UsageError("--last and --start exclude each other.")
 
 
 def _form_of(output: Path | None) -> str:

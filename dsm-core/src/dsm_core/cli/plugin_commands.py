@@ -114,7 +114,13 @@ class PluginGroup(click.Group):
         return {name: found for name, found in self._by_name().items() if name not in self.commands}
 
     def _hidden(self) -> list[str]:
-        return [name for name in self._by_name() if name in self.commands]
+        return [name for name, found in self._by_name().items() if self._is_taken(name, found)]
+
+    def _is_taken(self, name: str, found: Sequence[FoundCommand]) -> bool:
+        """Whether core's own command stands in the way; below a group that is open there is room."""
+        own = self.commands.get(name)
+        is_below = all(len(command.path) > self._depth + 1 for command in found)
+        return own is not None and not (isinstance(own, PluginGroup) and is_below)
 
     def _command(self, name: str, found: list[FoundCommand]) -> click.Command:
         deeper = self._depth + 1

@@ -6,13 +6,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from attrs import define, field
 
 from dsm_core.cli.console import colour_choice, is_live
 from dsm_core.events import Event, Planned, RateLimitWait, RequestFinished, Retry, SegmentDone
-from dsm_core.manager import DataSourceManager
 
 __all__ = ["Progress", "shown_progress"]
 
@@ -22,12 +21,17 @@ class Progress:
     """What is known of a call on its way; events come from any thread."""
 
     show: Callable[[Progress], None]
-    parts: int = 0
     done: int = 0
     requests: int = 0
     bytes_received: int = 0
     remark: str = ""
+    _planned: dict[tuple[int, str], int] = field(factory=dict)
     _lock: Any = field(factory=threading.Lock)
+
+    @property
+    def parts(self) -> int:
+        """Parts of all calls, as far as they have been planned."""
+        return sum(self._planned.values())
 
     def observe(self, event: Event) -> None:
         """Take an event in and show what it changed."""
@@ -37,7 +41,8 @@ class Progress:
 
     def _changed(self, event: Event) -> bool:
         if isinstance(event, Planned):
-            self.parts = max(self.parts, event.tasks)
+            call = event.call_id, event.series
+            self._planned[call] = max(self._planned.get(call, 0), event.tasks)
         elif isinstance(event, SegmentDone):
             self.done += 1
             self.remark = event.source
@@ -55,11 +60,19 @@ class Progress:
     def __str__(self) -> str:
         size = f"{self.bytes_received / 1e6:.1f} MB"
         text = f"{self.done}/{max(self.parts, self.done)} parts, {self.requests} requests, {size}"
+        many = len({series for _, series in self._planned})
+        text = f"{many} series, {text}" if many > 1 else text
         return f"{text}, {self.remark}" if self.remark else text
 
 
+class _Subscribable(Protocol):
+    """A manager of either face."""
+
+    def subscribe(self, observer: Callable[[Event], object]) -> Callable[[], None]: ...
+
+
 @contextmanager
-def shown_progress(manager: DataSourceManager) -> Iterator[None]:
+def shown_progress(manager: _Subscribable) -> Iterator[None]:
     """Show on stderr how far the calls inside are, if that is a terminal; the line is gone at the end."""
     if not is_live():
         yield

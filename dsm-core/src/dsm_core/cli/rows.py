@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
-from dsm_core.model.provenance import Gap, Segment
+from dsm_core.cli.lines import gap_facts
+from dsm_core.model.provenance import Segment
 from dsm_core.model.time_range import from_ns
 from dsm_core.output import MarketData
 
@@ -66,7 +67,7 @@ def write_json(data: MarketData, sink: BinaryIO) -> None:
         for row in part.to_pylist():
             sink.write(before + json.dumps({name: _plain(value) for name, value in row.items()}).encode())
             before = b",\n"
-    tail = {"gaps": list(map(_gap, data.gaps)), "provenance": list(map(_segment, data.provenance))}
+    tail = {"gaps": list(map(gap_facts, data.gaps)), "provenance": list(map(_segment, data.provenance))}
     sink.write(b"\n], " + json.dumps(tail)[1:].encode() + b"\n")
 
 
@@ -150,16 +151,6 @@ def _range(start_ns: int | None, end_ns: int | None) -> dict[str, str | None]:
     return {
         "start_time": None if start_ns is None else iso_time(start_ns),
         "end_time": None if end_ns is None else iso_time(end_ns),
-    }
-
-
-def _gap(gap: Gap) -> dict[str, Any]:
-    return {
-        **_range(gap.start_ns, gap.end_ns),
-        "bars": gap.bars,
-        "reason": gap.reason,
-        "final": gap.final,
-        "detail": gap.detail,
     }
 
 

@@ -10,6 +10,7 @@ from dsm_core.config.loader import (
 from dsm_core.config.model import CacheConfig, DefaultsConfig, DSMConfig, HttpConfig, ProviderSection
 from dsm_core.config.problem import Problem
 from dsm_core.config.secret import Secret
+from dsm_core.config.wishlist import Wish, load_list
 
 __all__ = [
     "CacheConfig",
@@ -20,8 +21,10 @@ __all__ = [
     "Problem",
     "ProviderSection",
     "Secret",
+    "Wish",
     "check_config",
     "default_cache_dir",
     "find_config_file",
     "load_config",
+    "load_list",
 ]

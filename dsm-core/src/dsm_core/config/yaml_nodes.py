@@ -46,15 +46,24 @@ class Node:
     line: int
 
 
-def compose(text: str, label: str) -> tuple[Node, list[Problem]]:
+def compose(text: str, label: str, max_values: int = MAX_VALUES) -> tuple[Node, list[Problem]]:
     """Root node of a YAML text, and the problems that do not hinder reading on.
+
+    Parameters
+    ----------
+    text
+        The whole file.
+    label
+        How messages name it.
+    max_values
+        How many scalars, lists and mappings it may hold.
 
     Raises
     ------
     ConfigError
         The text is not YAML, has several documents, or is nested too deep.
     """
-    composer = _Composer(text, label)
+    composer = _Composer(text, label, max_values)
     try:
         return composer.compose(), composer.problems
     except MarkedYAMLError as error:
@@ -74,9 +83,10 @@ def _one_line(error: MarkedYAMLError) -> str:
 
 
 class _Composer:
-    def __init__(self, text: str, label: str) -> None:
+    def __init__(self, text: str, label: str, max_values: int) -> None:
         self.problems: list[Problem] = []
         self._label = label
+        self._max_values = max_values
         self._anchors: dict[str, Node] = {}
         self._events: Iterator[Any] = YAML(typ="safe", pure=True).parse(text)
         self._event: Any = None
@@ -107,8 +117,8 @@ class _Composer:
 
     def _node(self, event: Any, path: KeyPath) -> Node:
         self._count += 1
-        if self._count > MAX_VALUES:
-            self._stop(event, (), f"more than {MAX_VALUES} values")
+        if self._count > self._max_values:
+            self._stop(event, (), f"more than {self._max_values} values")
         if len(path) > MAX_DEPTH:
             self._stop(event, path[:3], f"nested more than {MAX_DEPTH} levels deep")
         if isinstance(event, AliasEvent):

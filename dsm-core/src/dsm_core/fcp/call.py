@@ -103,7 +103,7 @@ class Call:
 
     @property
     def rows_fetched(self) -> int:
-        """Rows that came from sources by this call."""
+        """New rows of the range that came from sources by this call."""
         return self._keeper.rows_fetched
 
     def plan(self) -> Plan:
@@ -230,6 +230,7 @@ class Call:
             store=self.store,
             workers=self.venue.context(series.key.market_type).workers,
             keeps_rows=self.keeps_rows,
+            asked=RangeSet() if self._span.range is None else RangeSet.of(self._span.range),
         )
         if self.store is not None and self._span.range is not None:
             self._read_cache(self.store, self._span.range)

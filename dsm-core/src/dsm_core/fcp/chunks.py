@@ -28,6 +28,7 @@ def chunk_requests(call: Call, chunk: str) -> Iterator[Request]:
     start = None if span is None else span.start
     while span is not None and start is not None and start < span.end:
         end = min(grid.next(start), span.end)
-        # Times are cut to microseconds, finer than any bar.
-        yield evolve(call.request, start=from_ns(start), end=from_ns(end + 999), last=None, inclusive="left")
+        # Datetimes hold microseconds, finer than any bar: both ends are rounded up to one.
+        begin, after = from_ns(start + 999), from_ns(end + 999)
+        yield evolve(call.request, start=begin, end=after, last=None, inclusive="left")
         start = end

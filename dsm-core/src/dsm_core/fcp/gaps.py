@@ -59,7 +59,11 @@ def _unasked(series: Series, missing: RangeSet, now: int) -> list[Gap]:
         reachable = reachable | client.within_history(missing, now)
     gaps += _gaps(series, series.align(missing - reachable), "beyond_history", True)
     missing = series.align(missing & reachable)
-    waiting = RangeSet()
+    fresh, waiting = RangeSet(), RangeSet()
+    for client in series.sources:
+        fresh = fresh | client.unsettled(missing, now)
+    gaps += _gaps(series, fresh, "not_closed_yet", False)
+    missing = series.align(missing - fresh)
     for client in series.sources:
         waiting = waiting | client.unpublished(missing, now)
     gaps += _gaps(series, series.align(missing & waiting), "not_published_yet", False)

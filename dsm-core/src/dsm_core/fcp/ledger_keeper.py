@@ -9,6 +9,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
 from attrs import define, evolve, field
 
@@ -18,7 +19,7 @@ from dsm_core.fcp.merge import Batch, merge
 from dsm_core.fcp.series import Series
 from dsm_core.model.coverage import Ledger, LedgerEntry, settle
 from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange
-from dsm_core.schema.conform import empty_table
+from dsm_core.schema.conform import empty_table, times_of
 
 __all__ = ["LedgerKeeper"]
 
@@ -41,6 +42,8 @@ class LedgerKeeper:
         The cache; None when it is switched off.
     workers
         Threads for disk work.
+    asked
+        The range of the call; ``rows_fetched`` counts its new rows.
     ledger
         What the cache knew of the range.
     batches
@@ -55,6 +58,7 @@ class LedgerKeeper:
     now: int
     store: CacheStore | None
     workers: Executor
+    asked: RangeSet = field(factory=RangeSet)
     ledger: Ledger = field(factory=Ledger)
     batches: list[Batch] = field(factory=list)
     keeps_rows: bool = True
@@ -66,8 +70,9 @@ class LedgerKeeper:
 
     async def take(self, batch: Batch) -> None:
         """Keep a batch and cache it."""
+        held = self.ledger.ranges(lambda e: e.state == "rows")
+        self.rows_fetched += self._count(batch, self.asked - held)
         self._learn(batch.entries)
-        self.rows_fetched += len(batch.table)
         self.fetched = self.fetched | batch.vouched
         if self.keeps_rows and len(batch.table):
             self.batches.append(batch)
@@ -113,6 +118,12 @@ class LedgerKeeper:
         if counts is not None:
             within = within & self.ledger.ranges(lambda e: e.state == "rows" and e.source == counts)
         return merge(self.batches, self.series.schema, within)
+
+    def _count(self, batch: Batch, within: RangeSet) -> int:
+        """Rows that the batch vouches for inside ``within``."""
+        times = times_of(batch.table, self.series.schema)
+        edges = [(r.start, r.end) for r in batch.vouched & within]
+        return sum(int(np.searchsorted(times, b) - np.searchsorted(times, a)) for a, b in edges)
 
     def _learn(self, entries: Iterable[LedgerEntry]) -> None:
         self.ledger = self.ledger.overlay(entries)

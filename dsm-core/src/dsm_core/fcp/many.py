@@ -33,8 +33,10 @@ def requests_for(
     end: Moment | None,
     interval: str | None,
     given: CallOptions,
-) -> dict[str, Request]:
+) -> dict[str, Request | DSMError]:
     """A request for each symbol or series key, by label; the same one twice counts once.
+
+    Text with slashes that is no series key becomes its error.
 
     Raises
     ------
@@ -43,27 +45,33 @@ def requests_for(
     """
     if isinstance(symbols, str):
         raise RequestError(f"symbols={symbols!r} is one text.", hint=f"Write symbols=[{symbols!r}].")
-    requests: dict[str, Request] = {}
+    requests: dict[str, Request | DSMError] = {}
+    seen: set[SeriesKey] = set()
     for symbol in symbols:
-        if isinstance(symbol, SeriesKey):
-            key: SeriesKey | None = symbol
-        elif isinstance(symbol, str):
-            key = _parse_key(symbol)
-        else:
+        if not isinstance(symbol, str | SeriesKey):
             raise RequestError(f"{symbol!r} is no symbol.", hint="Give text or a SeriesKey.")
+        try:
+            key = symbol if isinstance(symbol, SeriesKey) else _parse_key(symbol)
+        except DSMError as error:
+            requests[str(symbol)] = error
+            continue
         if key is None:
             requests[str(symbol)] = Request.of(str(symbol), start, end, interval, given)
-        else:
-            requests[str(key)] = _of_key(key, start, end, interval, given)
+        elif key not in seen:
+            seen.add(key)
+            requests[str(symbol)] = _of_key(key, start, end, interval, given)
     if not requests:
         raise RequestError("No symbols were given.", hint="Give at least one.")
     return requests
 
 
-def open_all(requests: Mapping[str, Request], open_call: Callable[[Request], Call]) -> Calls:
+def open_all(requests: Mapping[str, Request | DSMError], open_call: Callable[[Request], Call]) -> Calls:
     """Open every call; one that cannot be opened is an error of its own."""
     opened = Calls()
     for label, request in requests.items():
+        if isinstance(request, DSMError):
+            opened.errors[label] = request
+            continue
         try:
             opened.calls[label] = open_call(request)
         except DSMError as error:

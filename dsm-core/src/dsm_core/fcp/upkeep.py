@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from attrs import frozen
 
 from dsm_core.cache import SeriesLedger
-from dsm_core.errors import DSMError, RequestError
+from dsm_core.errors import CacheUnavailableError, DSMError, RequestError
 from dsm_core.fcp.request import Request
 from dsm_core.fcp.session import Session
 from dsm_core.model.coverage import LedgerEntry
@@ -145,6 +145,9 @@ async def _update(session: Session, held: SeriesLedger) -> Updated:
                 await call.fetch()
             out = call.outcome()
             rows, requests, gaps = rows + call.rows_fetched, requests + out.requests, [*gaps, *out.gaps]
+            if out.cache_problem is not None:
+                # A call that only fills the cache has failed where it could not.
+                raise CacheUnavailableError(out.cache_problem, hint="What was kept before stays whole.")
     except DSMError as error:
         return Updated(key=key, rows=rows, requests=requests, gaps=tuple(gaps), error=error)
     known = session.store.read(key, probe.series.schema, TimeRange(0, now)).ledger if session.store else None

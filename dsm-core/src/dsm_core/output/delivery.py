@@ -37,12 +37,15 @@ class Prefetched:
         What is missing and why.
     failures
         Sources that did not deliver a range.
+    cache_problem
+        Why not everything was kept, if so.
     """
 
     rows: int
     requests: int
     gaps: tuple[Gap, ...]
     failures: tuple[Failure, ...]
+    cache_problem: str | None = None
 
 
 def check_length(plan: Plan, max_days: float | None) -> None:
@@ -68,7 +71,13 @@ def prefetched(call: Call) -> Prefetched:
     out = call.outcome()
     if out.cache_problem is not None:
         warnings.warn(f"{out.cache_problem} Nothing was kept.", CacheWarning, stacklevel=caller())
-    return Prefetched(rows=call.rows_fetched, requests=out.requests, gaps=out.gaps, failures=out.failures)
+    return Prefetched(
+        rows=call.rows_fetched,
+        requests=out.requests,
+        gaps=out.gaps,
+        failures=out.failures,
+        cache_problem=out.cache_problem,
+    )
 
 
 def caller() -> int:

@@ -165,6 +165,10 @@ class DataClientInterface(ABC):
         """The part of ``ranges`` that the source will hold but does not yet."""
         return RangeSet()
 
+    def unsettled(self, ranges: RangeSet, now: int) -> RangeSet:
+        """The part of ``ranges`` so fresh that the source does not vouch for it yet; for events."""
+        return RangeSet()
+
     async def lifetime(self) -> TimeRange | None:
         """From the symbol's first bar to the end of its last one; None when unknown."""
         return None

@@ -1,0 +1,116 @@
+"""Removing whole series, one period at a time, so that no writer is caught half way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+from attrs import frozen
+
+from dsm_core.cache.admin import CachedSeries, list_series
+from dsm_core.cache.disk import check_inside, sync_folder
+from dsm_core.cache.file import SUFFIX
+from dsm_core.cache.folder import SeriesFolder
+from dsm_core.cache.period import Period, kind_of_interval, parse_period
+from dsm_core.model.series import SeriesKey
+
+__all__ = ["Cleared", "clear_series", "set_aside_files"]
+
+_LEVELS = 5
+_LOCK = ".lock"
+_NOTES = (".corrupt", ".newer", ".outdated")
+
+
+@frozen(kw_only=True)
+class Cleared:
+    """What was removed: how many series, their files (those set aside among them) and bytes."""
+
+    series: int = 0
+    files: int = 0
+    bytes: int = 0
+
+
+def clear_series(root: str, keep: Callable[[SeriesKey], bool]) -> Cleared:
+    """Remove every series that ``keep`` does not like, its folder too.
+
+    Raises
+    ------
+    CacheUnavailableError
+        When a folder leads out of ``root``, or another writer keeps a period too long.
+    """
+    series = files = size = 0
+    for held in list_series(root):
+        if keep(held.key):
+            continue
+        check_inside(root, str(held.path))
+        removed = _remove(held)
+        series, files, size = series + 1, files + len(removed), size + sum(removed)
+        _remove_folders(root, str(held.path))
+    return Cleared(series=series, files=files, bytes=size)
+
+
+def set_aside_files(root: str) -> Iterator[str]:
+    """Files that were damaged, too old or too new, and were moved out of the way."""
+    for folder, folders, names in os.walk(root):
+        depth = os.path.relpath(folder, root).count(os.sep) + 1
+        if depth == _LEVELS:
+            folders.clear()
+            yield from (os.path.join(folder, n) for n in sorted(names) if _is_set_aside(n))
+        folders.sort()
+
+
+def _is_set_aside(name: str) -> bool:
+    period, found, rest = name.partition(SUFFIX)
+    return bool(found) and parse_period(period) is not None and rest.startswith(_NOTES)
+
+
+def _remove(held: CachedSeries) -> list[int]:
+    """Remove a series' files period by period; gives the size of each."""
+    folder = SeriesFolder(str(held.path), kind_of_interval(held.key.interval))
+    sizes: list[int] = []
+    for coarse in sorted(_periods(folder)):
+        with folder.lock(coarse):
+            for name in _of_period(folder, coarse):
+                path = os.path.join(folder.path, name)
+                with suppress(FileNotFoundError):
+                    sizes.append(os.lstat(path).st_size)
+                folder.remove(path)
+            # Removed while it is held: whoever waits for it finds the name gone, and makes a new one.
+            with suppress(OSError):
+                os.unlink(os.path.join(folder.path, f".{coarse.name}{_LOCK}"))
+    return sizes
+
+
+def _periods(folder: SeriesFolder) -> set[Period]:
+    return {coarse for name in folder.names() if (coarse := _coarse_of(folder, name)) is not None}
+
+
+def _of_period(folder: SeriesFolder, coarse: Period) -> list[str]:
+    mine = (n for n in folder.names() if not n.endswith(_LOCK) and _coarse_of(folder, n) == coarse)
+    return list(mine)
+
+
+def _coarse_of(folder: SeriesFolder, name: str) -> Period | None:
+    """The coarse period whose lock guards a file; None for a file that is not the cache's own."""
+    if name.startswith("."):
+        # Locks and temporaries are named after the coarse period itself.
+        period = parse_period(name.split(".")[1])
+        return period if period is not None and period.kind == folder.coarse else None
+    if not (name.endswith(SUFFIX) or _is_set_aside(name)):
+        return None
+    period = parse_period(name.partition(SUFFIX)[0])
+    return None if period is None or period.kind < folder.coarse else folder.coarse_of(period)
+
+
+def _remove_folders(root: str, path: str) -> None:
+    """Remove a series' folder and those above it that are empty now, but for the root."""
+    while path != root and os.path.dirname(path) != path:
+        try:
+            os.rmdir(path)
+        except OSError:
+            # Something else is in it: a file of the user's, or a writer that has just begun anew.
+            return
+        path = os.path.dirname(path)
+        with suppress(OSError):
+            sync_folder(path)

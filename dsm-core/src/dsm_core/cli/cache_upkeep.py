@@ -1,0 +1,139 @@
+"""``dsm cache stats`` and ``dsm cache clear``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dsm_core.cli.console import say_note
+from dsm_core.cli.failure import ExitCode
+from dsm_core.cli.grid_text import grid_lines
+from dsm_core.cli.options import cache_dir_option, config_option, debug_option, json_option
+from dsm_core.cli.store import open_store
+
+if TYPE_CHECKING:
+    from dsm_core.cache import CachedSeries
+
+__all__ = ["clear", "stats"]
+
+_HEADER = (
+    "provider",
+    "market",
+    "chart type",
+    "interval",
+    "series",
+    "files",
+    "rows",
+    "MB",
+    "first (UTC)",
+    "last (UTC)",
+)
+
+
+@click.command()
+@json_option
+@cache_dir_option
+@config_option
+@debug_option
+def stats(as_json: bool, cache_dir: Path | None, config: Path | None) -> None:
+    """Count series, files, rows and bytes, by provider, market, chart type and interval."""
+    store = open_store(cache_dir, config)
+    held = store.ls()
+    groups: dict[tuple[str, ...], list[CachedSeries]] = {}
+    for series in held:
+        groups.setdefault(_group(series), []).append(series)
+    aside = store.set_aside()
+    if as_json:
+        names = ("provider", "market_type", "chart_type", "interval")
+        told = [dict(zip(names, group, strict=True)) | _counts(groups[group]) for group in sorted(groups)]
+        whole = {"dir": str(store.root), **_counts(held), "groups": told, "set_aside": list(map(str, aside))}
+        click.echo(json.dumps(whole, indent=1))
+        return
+    rows = [_cells(group, _counts(groups[group])) for group in sorted(groups)]
+    if len(rows) > 1:
+        rows.append(_cells(("all", "", "", ""), _counts(held)))
+    for line in grid_lines(_HEADER, rows, right=frozenset({4, 5, 6, 7})) if rows else ():
+        click.echo(line)
+    say_note(f"{store.root}: {_sum(held)}, {len(aside)} damaged file{'s' * (len(aside) != 1)} set aside")
+
+
+@click.command()
+@click.argument("glob", required=False)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@cache_dir_option
+@config_option
+@debug_option
+@click.pass_context
+def clear(
+    ctx: click.Context,
+    *,
+    glob: str | None,
+    yes: bool,
+    as_json: bool,
+    cache_dir: Path | None,
+    config: Path | None,
+) -> None:
+    """Remove the series that GLOB means, or all of them.
+
+    GLOB means symbols or series keys, as in 'BTC*' or 'binance/spot/*'.
+    """
+    from dsm_core.report.survey import matches  # noqa: PLC0415 - brings Arrow
+
+    store = open_store(cache_dir, config)
+    meant = [series for series in store.ls() if matches(series.key, glob)]
+    if meant and not yes:
+        _ask(ctx, f"Remove {_sum(meant)} from {store.root}?")
+    keys = {series.key for series in meant}
+    removed = store.clear(lambda key: key not in keys)
+    if as_json:
+        click.echo(json.dumps({"series": removed.series, "files": removed.files, "bytes": removed.bytes}))
+        return
+    files = f"{removed.files} file{'s' * (removed.files != 1)}"
+    say_note(f"Removed {removed.series} series, {files}, {removed.bytes / 1e6:.1f} MB.")
+
+
+def _ask(ctx: click.Context, question: str) -> None:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise click.UsageError(f"{question} There is nobody to ask; add --yes.")
+    if not click.confirm(question, err=True):
+        say_note("Nothing was removed.")
+        ctx.exit(ExitCode.OTHER)
+
+
+def _group(series: CachedSeries) -> tuple[str, ...]:
+    key = series.key
+    return key.provider, str(key.market_type), str(key.chart_type), str(key.interval or "")
+
+
+def _counts(held: Iterable[CachedSeries]) -> dict[str, Any]:
+    from dsm_core.cli.lines import time_text  # noqa: PLC0415 - brings Arrow
+
+    held = list(held)
+    return {
+        "series": len(held),
+        "files": sum(series.files for series in held),
+        "rows": sum(series.rows for series in held),
+        "bytes": sum(series.bytes for series in held),
+        "oldest": time_text(min((s.first for s in held if s.first is not None), default=None)),
+        "newest": time_text(max((s.last for s in held if s.last is not None), default=None)),
+    }
+
+
+def _cells(group: tuple[str, ...], counts: dict[str, Any]) -> tuple[str, ...]:
+    ends = ((counts[end] or "")[:16].replace("T", " ") for end in ("oldest", "newest"))
+    numbers = (f"{counts[name]:,}" for name in ("series", "files", "rows"))
+    return (*group, *numbers, f"{counts['bytes'] / 1e6:.1f}", *ends)
+
+
+def _sum(held: Iterable[CachedSeries]) -> str:
+    counts = _counts(held)
+    return (
+        f"{counts['series']} series, {counts['files']} file{'s' * (counts['files'] != 1)}, "
+        f"{counts['bytes'] / 1e6:.1f} MB"
+    )

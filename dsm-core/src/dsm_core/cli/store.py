@@ -1,0 +1,26 @@
+"""The cache that a command means: its own option, the environment's, the configuration's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dsm_core.cache import CacheStore
+
+__all__ = ["open_store"]
+
+
+def open_store(cache_dir: Path | None, config: Path | None) -> CacheStore:
+    """The cache; its folder need not exist.
+
+    Raises
+    ------
+    ConfigError
+        When the configuration is wrong, also where the folder is named: it is told here as everywhere.
+    """
+    from dsm_core.cache import CacheStore  # noqa: PLC0415 - brings Arrow
+    from dsm_core.config import default_cache_dir, load_config  # noqa: PLC0415
+
+    loaded = load_config(config)
+    return CacheStore(cache_dir or default_cache_dir(loaded))

@@ -1,0 +1,83 @@
+"""What both managers share: their arguments, the events, and how a request becomes a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from os import PathLike
+from typing import Unpack
+
+from dsm_core.config import ConfigSource
+from dsm_core.errors import RequestError
+from dsm_core.events import Event, EventBus
+from dsm_core.fcp.call import Call
+from dsm_core.fcp.plan import Plan
+from dsm_core.fcp.request import CallOptions, Moment, Request
+from dsm_core.fcp.session import Session
+from dsm_core.fcp.settings import make_settings
+from dsm_core.model.interval import Interval
+from dsm_core.plugins.interface import DataClientInterface
+
+__all__ = ["Face"]
+
+
+class Face:
+    """Base of the two managers; :class:`~dsm_core.DataSourceManager` tells what each argument means."""
+
+    def __init__(  # noqa: PLR0913 - the constructor's keywords are the public face
+        self,
+        market_type: str | None = None,
+        provider: str | None = None,
+        chart_type: str | None = None,
+        *,
+        rest_client: type[DataClientInterface] | None = None,
+        cache_dir: str | PathLike[str] | None = None,
+        use_cache: bool = True,
+        max_concurrent: int | None = None,
+        retry_count: int | None = None,
+        max_concurrent_downloads: int | None = None,
+        config: ConfigSource = None,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self._settings = make_settings(
+            market_type=market_type,
+            provider=provider,
+            chart_type=chart_type,
+            rest_client=rest_client,
+            cache_dir=cache_dir,
+            use_cache=use_cache,
+            max_concurrent=max_concurrent,
+            retry_count=retry_count,
+            max_concurrent_downloads=max_concurrent_downloads,
+            config=config,
+            clock=clock,
+        )
+        self._bus = EventBus()
+        self._closed = False
+        self._start()
+
+    def subscribe(self, observer: Callable[[Event], object]) -> Callable[[], None]:
+        """Call ``observer(event)`` for every event; the result ends the subscription."""
+        return self._bus.subscribe(observer)
+
+    def explain(
+        self,
+        symbol: str,
+        start_time: Moment | None = None,
+        end_time: Moment | None = None,
+        interval: str | None = Interval.SECOND_1,
+        **options: Unpack[CallOptions],
+    ) -> Plan:
+        """The plan of the same call; nothing is fetched."""
+        return self._open(Request.of(symbol, start_time, end_time, interval, options)).plan()
+
+    def _start(self) -> None:
+        self._session = Session(self._settings, self._bus)
+
+    def _open(self, request: Request, *, keeps_rows: bool = True) -> Call:
+        self._check_open()
+        return self._session.open_call(request, keeps_rows=keeps_rows)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RequestError("The manager is closed.", hint="Make a new one.")

@@ -1,0 +1,141 @@
+"""`dsm cache stats`, `dsm cache clear` and `CacheStore.clear`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from cli.running import Run, Shell
+from dsm_core.cache import CacheStore
+from dsm_core.cache.opened import OPENED
+
+DAY = ("--market", "spot", "--start", "2024-03-01", "--end", "2024-03-01")
+BTC = "binance/spot/klines/BTCUSDT/1h"
+needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="links and terminals of POSIX")
+
+
+@pytest.fixture
+def held(run: Run, place: Path) -> Path:
+    """A cache of two symbols, one at two intervals."""
+    for symbol, interval in (("BTCUSDT", "1h"), ("BTCUSDT", "1m"), ("ETHUSDT", "1h")):
+        assert run("prefetch", symbol, interval, *DAY).exit_code == 0
+    return place / "cache"
+
+
+def listed(run: Run) -> list[str]:
+    return [series["series"] for series in json.loads(run("cache", "ls", "--json").stdout)]
+
+
+def test_stats_counts_by_group_and_in_all(run: Run, held: Path) -> None:
+    told = json.loads(run("cache", "stats", "--json").stdout)
+    assert (told["series"], told["rows"], told["files"]) == (3, 48 + 1440, 3)
+    assert [(group["interval"], group["series"]) for group in told["groups"]] == [("1h", 2), ("1m", 1)]
+    assert told["oldest"] == "2024-03-01T00:00:00+00:00"
+    assert told["newest"] == "2024-03-01T23:59:00+00:00"
+    assert told["bytes"] == sum(path.stat().st_size for path in held.rglob("*.arrow"))
+    lines = run("cache", "stats").stdout.splitlines()
+    assert lines[0].split()[:4] == ["provider", "market", "chart", "type"]
+    assert lines[-1].split()[:4] == ["all", "3", "3", "1,488"]
+
+
+def test_stats_tells_of_files_set_aside(run: Run, shell: Shell, held: Path) -> None:
+    file = next(path for path in held.rglob("*.arrow") if "ETHUSDT" in str(path))
+    file.write_bytes(b"x" * 100)
+    shell("get", "ETHUSDT", "1h", *DAY)
+    result = run("cache", "stats", "--json")
+    assert json.loads(result.stdout)["set_aside"] == [f"{file}.corrupt"]
+    assert "1 damaged file set aside" in run("cache", "stats").stderr
+
+
+def test_stats_of_no_cache(run: Run) -> None:
+    result = run("cache", "stats")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert json.loads(run("cache", "stats", "--json").stdout)["oldest"] is None
+
+
+def test_clear_asks_and_without_a_terminal_wants_yes(run: Run, held: Path) -> None:
+    result = run("cache", "clear")
+    assert result.exit_code == 2
+    assert "Remove 3 series, 3 files" in result.stderr
+    assert "add --yes" in result.stderr
+    assert len(listed(run)) == 3
+
+
+def test_clear_removes_what_the_glob_means_and_the_empty_folders(run: Run, held: Path) -> None:
+    result = run("cache", "clear", "ETH*", "--yes")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith("Removed 1 series, 1 file, ")
+    assert listed(run) == [BTC, "binance/spot/klines/BTCUSDT/1m"]
+    assert not (held / "binance" / "spot" / "klines" / "ETHUSDT").exists()
+    assert json.loads(run("cache", "clear", "--yes", "--json").stdout)["series"] == 2
+    assert held.is_dir()
+    assert list(held.iterdir()) == []
+
+
+def test_clear_of_nothing_removes_nothing_and_asks_nobody(run: Run, held: Path) -> None:
+    result = run("cache", "clear", "DOGE*")
+    assert (result.exit_code, result.stderr) == (0, "Removed 0 series, 0 files, 0.0 MB.\n")
+    assert len(listed(run)) == 3
+
+
+def test_clear_takes_files_set_aside_and_leaves_what_is_not_the_caches(run: Run, held: Path) -> None:
+    [file] = (held / "binance" / "spot" / "klines" / "BTCUSDT" / "1h").glob("*.arrow")
+    aside, mine = file.with_name(f"{file.name}.corrupt"), file.with_name("notes.txt")
+    aside.write_bytes(b"x")
+    mine.write_text("mine")
+    assert run("cache", "clear", BTC, "--yes").exit_code == 0
+    assert [path.name for path in file.parent.iterdir()] == ["notes.txt"]
+
+
+def test_a_cleared_series_is_fetched_again(run: Run, held: Path) -> None:
+    run("cache", "clear", BTC, "--yes")
+    assert ": 24 new rows" in run("prefetch", "BTCUSDT", "1h", *DAY).stdout
+
+
+@needs_posix
+def test_clear_follows_no_link_out_of_the_cache(run: Run, held: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    (held / "binance" / "spot" / "klines" / "ETHUSDT").rename(outside)
+    (held / "binance" / "spot" / "klines" / "ETHUSDT").symlink_to(outside)
+    assert run("cache", "clear", "--yes").exit_code == 0
+    assert len(list(outside.rglob("*.arrow"))) == 1
+
+
+def test_clear_waits_for_a_writer_and_forgets_opened_files(run: Run, held: Path) -> None:
+    run("get", "BTCUSDT", "1h", *DAY)
+    store = CacheStore(held)
+    [series] = [series for series in store.ls() if str(series.key) == BTC]
+    [file] = series.path.glob("*.arrow")
+    from filelock import FileLock  # noqa: PLC0415 - as the writer of the period would
+
+    with FileLock(series.path / ".2024.lock"):
+        clearing = threading.Thread(target=store.clear, args=(lambda key: key != series.key,))
+        clearing.start()
+        clearing.join(0.2)
+        assert clearing.is_alive()
+        assert file.exists()
+    clearing.join(10)
+    assert not series.path.exists()
+    assert str(file) not in OPENED._files
+
+
+@needs_posix
+def test_clear_at_a_terminal_takes_no_for_an_answer(run: Run, held: Path) -> None:
+    import os  # noqa: PLC0415 - pty is not on Windows
+    import pty  # noqa: PLC0415
+    import subprocess  # noqa: PLC0415
+
+    main, child = pty.openpty()
+    os.write(main, b"n\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "dsm_core", "cache", "clear"],
+        stdin=child, stdout=subprocess.PIPE, stderr=child, timeout=30, check=False,
+    )  # fmt: skip
+    os.close(child)
+    os.close(main)
+    assert done.returncode == 1
+    assert len(listed(run)) == 3
