@@ -10,6 +10,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import CancelledError
 from datetime import datetime
 from os import PathLike
 from types import TracebackType
@@ -118,8 +119,11 @@ class DataSourceManager:
 
     def close(self) -> None:
         """Close connections and end the loop; twice is harmless."""
-        if not self._closed:
-            self._closed = True
+        if self._closed:
+            return
+        self._closed = True
+        # In a forked child the parent's loop does not run; its connections are the parent's.
+        if self._pid == os.getpid():
             self._loop.run(self._session.aclose())
             self._loop.stop()
 
@@ -308,10 +312,24 @@ class _LoopThread:
         self._thread: threading.Thread | None = None
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run ``work`` on the loop and wait; an interrupt cancels it."""
-        future = asyncio.run_coroutine_threadsafe(work, self._started())
+        """Run ``work`` on the loop and wait; an interrupt cancels it.
+
+        Raises
+        ------
+        RequestError
+            When it is called on the loop's own thread, or the manager is closed meanwhile.
+        """
+        loop = self._started()
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise RequestError(
+                "The manager was called by one of its own observers.", hint="Call it from another thread."
+            )
+        future = asyncio.run_coroutine_threadsafe(work, loop)
         try:
             return future.result()
+        except CancelledError as error:
+            raise RequestError("The manager was closed while it answered.", hint="Make a new one.") from error
         except BaseException:
             future.cancel()
             raise

@@ -230,7 +230,7 @@ class Session:
         if clock is None:
             return time.time_ns()
         now = clock()
-        if now.tzinfo is None:
+        if not isinstance(now, datetime) or now.tzinfo is None:
             raise ConfigError(f"clock() gave {now!r} without a time zone.", hint="Return an aware datetime.")
         return to_ns(now)
 
