@@ -351,7 +351,7 @@ def test_sources_that_are_switched_off_are_not_asked(venues: Venues, desk: Desk)
     manager = desk.manager(venue, config={"binance": {"sources": ["rest"]}})
     data = manager.query(*DAYS)
     assert (sources(data), len(data)) == (["rest"], 72)
-    assert {r.kind for r in venue.requests} == {"klines"}
+    assert {r.kind for r in venue.requests} == {"klines", "time"}
     with pytest.raises(RequestError, match=r"vision.*rest"):
         manager.query(*DAYS, enforce_source="vision")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise, permutations
 
 import pyarrow as pa
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -130,5 +131,7 @@ def test_a_batch_tells_what_it_vouches_for_and_how_old_it_is() -> None:
     vouched = RangeSet.from_pairs([(0, 5), (9, 11)])
     made = batch(vouched, {}, 4, url="https://a")
     assert made.vouched == vouched
-    assert made.age == (4, "rest", "https://a", "")
+    assert made.age == (0, 4, "rest", "https://a", "")
     assert Batch(table=empty_table(SCHEMA), entries=()).age < made.age
+    # What came later is newer, whatever its clock said.
+    assert made.age < evolve(batch(vouched, {}, 3), rank=1).age

@@ -141,7 +141,9 @@ def test_pages_keep_to_the_limits_of_their_source(request: tuple[Series, TimeRan
 
 @quick
 @given(requests())
-def test_whole_months_come_monthly_and_the_rest_daily(request: tuple[Series, TimeRange, RangeSet]) -> None:
+def test_months_as_good_as_whole_come_monthly_and_the_rest_daily(
+    request: tuple[Series, TimeRange, RangeSet],
+) -> None:
     series, span, held = request
     client = series.sources[0]
     if not isinstance(client, ArchiveClient) or client.granularities() != (MONTHLY, DAILY):
@@ -153,7 +155,8 @@ def test_whole_months_come_monthly_and_the_rest_daily(request: tuple[Series, Tim
     for task in tasks:
         days = {t // DAY for t in wanted if t in MONTHLY_OF(task)}
         month = MONTHLY_OF(task)
-        is_whole = len(days) == (month.end - month.start) // DAY
+        # Of a month as good as whole, two or three days may be held already.
+        is_whole = len(days) >= 0.9 * ((month.end - month.start) // DAY)
         if task.granularity == "monthly":
             assert is_whole
         else:
@@ -307,8 +310,8 @@ def test_only_closed_bars_are_needed() -> None:
     assert not needed(series, TimeRange(at(2024, 4, 10, 12), NOW + DAY), NOW)
 
 
-@pytest.mark.parametrize(("ago", "near"), [(0, True), (23, True), (24, False), (25, False), (-5, True)])
-def test_a_range_that_ends_within_a_day_of_now_reaches_the_present(ago: int, near: bool) -> None:
+@pytest.mark.parametrize(("ago", "near"), [(0, True), (167, True), (168, False), (169, False), (-5, True)])
+def test_a_range_that_ends_within_a_week_of_now_reaches_the_present(ago: int, near: bool) -> None:
     assert reaches_present(TimeRange(NOW - 100 * DAY, NOW - ago * HOUR), NOW) == near
 
 

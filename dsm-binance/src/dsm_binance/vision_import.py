@@ -104,18 +104,19 @@ def import_archive(
         raise RequestError(
             f"{where} holds no zip.", hint="Name the folder of the archive's files.", path=where
         )
-    for path in paths:
-        if _is_other(path):
-            yield ImportedFile(
-                path=path, outcome="skipped", problem="it holds neither klines nor funding rates"
-            )
-            continue
-        try:
-            found = _told(path, usual)
-            yield _imported(store, found, now=now, force=force)
-        except (RequestError, SourceError, IntegrityError, OSError) as error:
-            text = str(error) if isinstance(error, DSMError) else f"it cannot be read: {error.strerror}"
-            yield ImportedFile(path=path, outcome="refused", problem=text)
+    yield from (_attempt(store, path, usual, now, force=force) for path in paths)
+
+
+def _attempt(
+    store: CacheStore, path: Path, market: MarketType | None, now: int, *, force: bool
+) -> ImportedFile:
+    if _is_other(path):
+        return ImportedFile(path=path, outcome="skipped", problem="it holds neither klines nor funding rates")
+    try:
+        return _imported(store, _told(path, market), now=now, force=force)
+    except (RequestError, SourceError, IntegrityError, OSError) as error:
+        text = str(error) if isinstance(error, DSMError) else f"it cannot be read: {error.strerror}"
+        return ImportedFile(path=path, outcome="refused", problem=text)
 
 
 def _is_day(path: Path) -> bool:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import CancelledError
 from typing import Any, TypeVar
+
+from dsm_core.errors import RequestError
 
 __all__ = ["LoopThread"]
 
@@ -21,10 +24,24 @@ class LoopThread:
         self._thread: threading.Thread | None = None
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run ``work`` on the loop and wait; an interrupt cancels it."""
-        future = asyncio.run_coroutine_threadsafe(work, self._started())
+        """Run ``work`` on the loop and wait; an interrupt cancels it.
+
+        Raises
+        ------
+        RequestError
+            When it is called on the loop's own thread, or the manager is closed meanwhile.
+        """
+        loop = self._started()
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise RequestError(
+                "The manager was called by one of its own observers.", hint="Call it from another thread."
+            )
+        future = asyncio.run_coroutine_threadsafe(work, loop)
         try:
             return future.result()
+        except CancelledError as error:
+            raise RequestError("The manager was closed while it answered.", hint="Make a new one.") from error
         except BaseException:
             future.cancel()
             raise

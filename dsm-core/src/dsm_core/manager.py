@@ -83,8 +83,11 @@ class DataSourceManager(Face):
 
     def close(self) -> None:
         """Close connections and end the loop; twice is harmless."""
-        if not self._closed:
-            self._closed = True
+        if self._closed:
+            return
+        self._closed = True
+        # In a forked child the parent's loop does not run; its connections are the parent's.
+        if self._pid == os.getpid():
             self._loop.run(self._session.aclose())
             self._loop.stop()
 

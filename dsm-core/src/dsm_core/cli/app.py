@@ -66,6 +66,13 @@ def _guarded(run: Callable[..., Any]) -> int:
     except click.Abort:
         say("error", "interrupted")
         return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # Standard output on a full disk, for one.
+        silence_stdout()
+        say("error", f"cannot write: {error.strerror or error}")
+        return ExitCode.OTHER
 
 
 def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

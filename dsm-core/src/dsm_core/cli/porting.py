@@ -10,7 +10,7 @@ import click
 
 from dsm_core.cli.console import say_note
 from dsm_core.cli.import_options import ImportArguments, import_options, opened_cache, run_import
-from dsm_core.cli.options import cache_dir_option, config_option, debug_option
+from dsm_core.cli.options import cache_dir_option, config_option, debug_option, json_option
 from dsm_core.cli.plugin_commands import FoundCommand, PluginGroup, installed_commands
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _glob_and_folder(_: click.Context, __: click.Parameter, words: Sequence[str]
 @click.option(
     "--force", is_flag=True, help="Into a folder that is not empty; replaces files of the same names."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was written as one object.")
+@json_option
 @cache_dir_option
 @config_option
 @debug_option

@@ -153,7 +153,8 @@ class Call:
         need = needed(self.series, span, self._now)
         table = keeper.table(need)
         failures = tuple(self._execution.failures) if self._execution else ()
-        gaps = find_gaps(self.series, need, keeper.ledger, failures, self._now)
+        forgotten = self._execution is not None and self._execution.forgotten
+        gaps = find_gaps(self.series, need, keeper.ledger, failures, self._now, forgotten=forgotten)
         if self._execution is not None and self.request.include_open_bar:
             table = pa.concat_tables([table, self._execution.unfinished])
         if not self._span.to_now:
@@ -224,6 +225,9 @@ class Call:
             now=self._now,
             grid=series.grid,
         )
+        if request.include_open_bar and self._span.to_now and self._span.range is not None:
+            # So many bars end with the last closed one; the open bar comes on top.
+            self._span = Span(TimeRange(self._span.range.start, self._now), to_now=True)
         self._keeper = LedgerKeeper(
             series=series,
             now=self._now,
@@ -231,6 +235,7 @@ class Call:
             workers=self.venue.context(series.key.market_type).workers,
             keeps_rows=self.keeps_rows,
             asked=RangeSet() if self._span.range is None else RangeSet.of(self._span.range),
+            knows_clock=not self.venue.has_clock or self.venue.knows_clock(series.key.market_type),
         )
         if self.store is not None and self._span.range is not None:
             self._read_cache(self.store, self._span.range)
@@ -281,7 +286,7 @@ class Call:
     def _all_failed(self, failures: list[Failure]) -> DSMError:
         told = "; ".join(dict.fromkeys(str(f) for f in failures[-3:]))
         return AllSourcesFailedError(
-            f"No source delivered {self.series.key}: {told}",
+            f"No source delivered {self.series.key}: {told.rstrip('.')}.",
             hint="Try again later, or ask for a range that the cache holds.",
             series=str(self.series.key),
             attempts=[str(f) for f in failures],

@@ -18,18 +18,20 @@ from dsm_core.errors import (
     DataNotAvailableError,
     IntegrityError,
     OfflineError,
+    ProtocolChangedError,
     RateLimitError,
     SourceError,
     SymbolNotFoundError,
 )
 from dsm_core.events import EventBus, SegmentDone, SourceSkipped
 from dsm_core.fcp.failures import add_failure
-from dsm_core.fcp.intake import absence, take_in
+from dsm_core.fcp.intake import Intake, absence, take_in
 from dsm_core.fcp.ledger_keeper import LedgerKeeper
 from dsm_core.fcp.merge import Batch
 from dsm_core.fcp.planner import OPEN_BAR, covered, needed, plan_open_bar, plan_source
 from dsm_core.fcp.second_look import find_witness, look_again
 from dsm_core.fcp.series import Series
+from dsm_core.model.coverage import UNKNOWN_SYMBOL
 from dsm_core.model.provenance import Failure
 from dsm_core.model.time_range import RangeSet, TimeRange
 from dsm_core.net import AdaptiveLane, current_deadline
@@ -96,6 +98,7 @@ class Execution:
     bus: EventBus
     failures: list[Failure] = field(factory=list)
     unknown_symbol: SymbolNotFoundError | None = None
+    forgotten: bool = False
     unfinished: pa.Table = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -196,6 +199,7 @@ class Execution:
         wanted = RangeSet.of(task.span) if task.url else self.remaining
         async for answer in client.answers(task):
             intake = await client.context.run(take_in, self.series, client, task, answer, self.now)
+            _check_inside(task, intake)
             rows += intake.rows
             if task.name == OPEN_BAR:
                 self.unfinished = intake.unfinished
@@ -275,22 +279,22 @@ class Execution:
         try:
             run.listed = await client.published(span)
         except SourceError as error:
+            # Without the listing nothing more is probed: the range moves on.
+            run.listed = frozenset()
             self._skip(client, error)
 
     async def _unknown_symbol(self, client: DataClientInterface, error: SymbolNotFoundError) -> None:
-        """The venue forgot a symbol that the archive or the cache has: it was delisted."""
+        """The venue forgot a symbol that the archive or the cache has: it was delisted.
+
+        That confirms nothing, since the archive may publish more of it; it is only remembered for a
+        while, and not at all when the other sources were not asked.
+        """
         if await self.keeper.has_rows() or await self._is_archived():
-            # What a source could not deliver says nothing of when the symbol traded.
-            failed = RangeSet.from_pairs((f.start_ns, f.end_ns) for f in self.failures)
-            known = self.keeper.ledger.ranges(lambda e: e.state == "rows").span
-            first, last = (known.start, known.end) if known else (self.span.start, self.span.start)
-            for part, reason in (
-                ((self.span.start, first), "not_listed_yet"),
-                ((first, last), "venue_has_none"),
-                ((last, self.span.end), "delisted"),
-            ):
-                ranges = (self.remaining - failed) & RangeSet.from_pairs([part])
-                await self.keeper.note(absence(client, ranges, reason, self.now), confirmed=False)
+            self.forgotten = True
+            if self.series.enforced is None:
+                failed = RangeSet.from_pairs((f.start_ns, f.end_ns) for f in self.failures)
+                known = absence(client, self.remaining - failed, UNKNOWN_SYMBOL, self.now)
+                await self.keeper.note(known, confirmed=False)
         else:
             self.unknown_symbol = error
 
@@ -310,6 +314,15 @@ class Execution:
 
     def _skip(self, client: DataClientInterface, error: Exception) -> None:
         self.bus.emit(SourceSkipped(series=str(self.series.key), source=str(client.source), error=str(error)))
+
+
+def _check_inside(task: Task, intake: Intake) -> None:
+    """Refuse an answer to another question: rows, and none of them in the range asked for."""
+    if intake.outside and not intake.rows and not len(intake.unfinished):
+        raise ProtocolChangedError(
+            f"All {intake.outside} rows lie outside the range {task.span} that was asked for.",
+            hint="The answer is not used; ask again later.",
+        )
 
 
 def _stops_source(error: Exception) -> bool:

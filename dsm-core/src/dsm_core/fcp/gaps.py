@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from attrs import evolve
 
 from dsm_core.fcp.series import Series
-from dsm_core.model.coverage import Ledger
+from dsm_core.model.coverage import UNKNOWN_SYMBOL, Ledger
 from dsm_core.model.provenance import FINAL_REASONS, Failure, Gap
 from dsm_core.model.time_range import RangeSet, TimeRange
 
 __all__ = ["find_gaps", "open_gap"]
+
+_EVER: Final = TimeRange(-(2**62), 2**62)
 
 
 def find_gaps(
@@ -20,26 +23,60 @@ def find_gaps(
     ledger: Ledger,
     failures: Iterable[Failure],
     now: int,
+    *,
+    forgotten: bool = False,
 ) -> tuple[Gap, ...]:
-    """Gaps of ``need``, sorted, neighbours with one reason joined."""
+    """Gaps of ``need``, sorted, neighbours with one reason joined.
+
+    ``forgotten`` tells that the venue knows the symbol no more, though others have rows of it.
+    """
     counts = series.enforced
     rows = ledger.ranges(lambda e: e.state == "rows" and counts in (None, e.source))
     missing = series.align(need - rows)
     gaps: list[Gap] = []
-    for entry in ledger.entries:
-        if entry.state == "rows":
-            continue
-        part = series.align(missing & RangeSet.from_pairs([(entry.start, entry.end)]))
-        reason = entry.reason or "venue_has_none"
-        final = entry.state == "confirmed" or (reason in FINAL_REASONS and reason != "venue_has_none")
+    for (reason, final), known in _absences(ledger).items():
+        part = series.align(missing & known)
         gaps += _gaps(series, part, reason, final)
         missing = series.align(missing - part)
     for failure in failures:
-        part = missing & RangeSet.from_pairs([(failure.start_ns, failure.end_ns)])
+        part = series.align(missing & RangeSet.from_pairs([(failure.start_ns, failure.end_ns)]))
         gaps += _gaps(series, part, "source_failed", False, str(failure))
         missing = series.align(missing - part)
-    gaps += _unasked(series, missing, now)
+    if forgotten or any(entry.reason == UNKNOWN_SYMBOL for entry in ledger.entries):
+        gaps += _of_forgotten(series, missing, rows, now)
+    else:
+        gaps += _unasked(series, missing, now)
     return _joined(gaps)
+
+
+def _absences(ledger: Ledger) -> dict[tuple[str, bool], RangeSet]:
+    """Ranges of known absences by reason and whether they are final."""
+    pairs: dict[tuple[str, bool], list[tuple[int, int]]] = {}
+    for entry in ledger.entries:
+        if entry.state != "rows" and entry.reason != UNKNOWN_SYMBOL:
+            reason = entry.reason or "venue_has_none"
+            final = entry.state == "confirmed" or (reason in FINAL_REASONS and reason != "venue_has_none")
+            pairs.setdefault((reason, final), []).append((entry.start, entry.end))
+    return {told: RangeSet.from_pairs(found) for told, found in pairs.items()}
+
+
+def _of_forgotten(series: Series, missing: RangeSet, rows: RangeSet, now: int) -> list[Gap]:
+    """Gaps of a symbol that the venue knows no more; its archive may still publish the last files."""
+    waiting = RangeSet()
+    for client in series.sources:
+        waiting = waiting | client.unpublished(missing, now)
+    gaps = _gaps(series, series.align(missing & waiting), "not_published_yet", False)
+    missing = series.align(missing - waiting)
+    known = rows.span
+    if known is None:
+        return gaps + _gaps(series, missing, "delisted", True)
+    for pair, reason, final in (
+        ((_EVER.start, known.start), "not_listed_yet", True),
+        ((known.start, known.end), "venue_has_none", False),
+        ((known.end, _EVER.end), "delisted", True),
+    ):
+        gaps += _gaps(series, missing & RangeSet.from_pairs([pair]), reason, final)
+    return gaps
 
 
 def open_gap(series: Series, span: TimeRange, now: int, *, has_open_bar: bool = False) -> tuple[Gap, ...]:

@@ -30,12 +30,14 @@ __all__ = ["Intake", "absence", "take_in"]
 class Intake:
     """An answer, taken in.
 
-    ``unfinished`` holds rows of slots that have not closed; they are never cached.
+    ``unfinished`` holds rows of slots that have not closed; they are never cached. ``outside``
+    counts rows that were not asked for.
     """
 
     batch: Batch
     unfinished: pa.Table
     rows: int
+    outside: int = 0
 
 
 def take_in(series: Series, client: DataClientInterface, task: Task, answer: Answer, now: int) -> Intake:
@@ -59,7 +61,9 @@ def take_in(series: Series, client: DataClientInterface, task: Task, answer: Ans
     closed = evolve(conformed, table=table.slice(0, split))
     entries = tuple(_entries(series, client, answer, closed, _vouched(series, task, answer, now), now))
     batch = Batch(table=closed.table, entries=entries)
-    return Intake(batch=batch, unfinished=table.slice(split), rows=split)
+    # Clients without a grid may ask for a little more than they were told to, and be cut.
+    outside = conformed.outside if series.grid is not None else 0
+    return Intake(batch=batch, unfinished=table.slice(split), rows=split, outside=outside)
 
 
 def absence(client: DataClientInterface, ranges: RangeSet, reason: str, now: int) -> tuple[LedgerEntry, ...]:

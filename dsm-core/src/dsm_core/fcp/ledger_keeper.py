@@ -26,6 +26,8 @@ __all__ = ["LedgerKeeper"]
 T = TypeVar("T")
 # Venues amend a bar for a moment after it closed. Clients of events vouch for no more than is sure.
 _FRESH_NS = 5 * NS_PER_S
+# Where the venue's clock could not be had, a bar near the present may not have closed.
+_UNSURE_NS = 7 * 24 * 3600 * NS_PER_S
 
 
 @define(kw_only=True)
@@ -50,6 +52,8 @@ class LedgerKeeper:
         Rows, from the cache and from answers.
     keeps_rows
         False to forget rows once they are cached.
+    knows_clock
+        Whether ``now`` is the venue's own time, or need not be.
     cache_problem
         Why the cache could not be written, if so; the answer is delivered all the same.
     """
@@ -62,6 +66,7 @@ class LedgerKeeper:
     ledger: Ledger = field(factory=Ledger)
     batches: list[Batch] = field(factory=list)
     keeps_rows: bool = True
+    knows_clock: bool = True
     fetched: RangeSet = field(factory=RangeSet)
     rows_fetched: int = 0
     cache_problem: str | None = None
@@ -75,7 +80,7 @@ class LedgerKeeper:
         self._learn(batch.entries)
         self.fetched = self.fetched | batch.vouched
         if self.keeps_rows and len(batch.table):
-            self.batches.append(batch)
+            self.batches.append(evolve(batch, rank=len(self.batches) + 1))
         lasting = self._lasting(batch)
         if self.store is not None and lasting.entries:
             self._waiting.append(lasting)
@@ -132,7 +137,7 @@ class LedgerKeeper:
         """The part that may be cached: bars that closed a moment ago may still be amended."""
         if self.series.grid is None:
             return batch
-        until = self.series.closed_until(self.now - _FRESH_NS)
+        until = self.series.closed_until(self.now - (_FRESH_NS if self.knows_clock else _UNSURE_NS))
         entries = tuple(e.cut(e.start, until) for e in batch.entries if e.start < until)
         return Batch(table=batch.table, entries=entries)
 
@@ -145,14 +150,22 @@ class LedgerKeeper:
             floor=grid.floor if grid else int,
         )
 
+    def _rows_span(self) -> TimeRange | None:
+        entries = self.ledger.entries
+        first = next((e for e in entries if e.state == "rows"), None)
+        last = next((e for e in reversed(entries) if e.state == "rows"), None)
+        return TimeRange(first.start, last.end) if first and last else None
+
     def _rows_before(self, t: int) -> bool:
-        if any(e.state == "rows" and e.start < t for e in self.ledger.entries):
+        span = self._rows_span()
+        if span is not None and span.start < t:
             return True
         store, series = self.store, self.series
         return store is not None and store.has_rows_before(series.key, series.schema, t)
 
     def _rows_after(self, t: int) -> bool:
-        if any(e.state == "rows" and e.end > t for e in self.ledger.entries):
+        span = self._rows_span()
+        if span is not None and span.end > t:
             return True
         store, series = self.store, self.series
         return store is not None and store.has_rows_after(series.key, series.schema, t)

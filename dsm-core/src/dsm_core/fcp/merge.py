@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
-from attrs import frozen
+from attrs import evolve, frozen
 
 from dsm_core.model.coverage import LedgerEntry
 from dsm_core.model.time_range import RangeSet
@@ -18,20 +18,24 @@ __all__ = ["Batch", "merge"]
 
 @frozen(kw_only=True)
 class Batch:
-    """Conformed rows and the ledger entries that vouch for them."""
+    """Conformed rows and the ledger entries that vouch for them.
+
+    ``rank`` tells the order in which batches came; what the cache held is 0.
+    """
 
     table: pa.Table
     entries: tuple[LedgerEntry, ...]
+    rank: int = 0
 
     @property
-    def age(self) -> tuple[int, str, str, str]:
-        """Sorts older before newer; equal only for batches of one origin and time."""
+    def age(self) -> tuple[int, int, str, str, str]:
+        """Sorts older before newer; equal only for batches of one rank, origin and time."""
         rows = [e for e in self.entries if e.state == "rows"]
         newest = max(rows, key=lambda e: e.last_fetched, default=None)
         if newest is None:
-            return (0, "", "", "")
+            return (self.rank, 0, "", "", "")
         origin = newest.origin
-        return (newest.last_fetched, newest.source, origin.url or "", origin.sha256 or "")
+        return (self.rank, newest.last_fetched, newest.source, origin.url or "", origin.sha256 or "")
 
     @property
     def vouched(self) -> RangeSet:
@@ -45,7 +49,7 @@ class Batch:
             for e in self.entries
             for r in RangeSet.from_pairs([(e.start, e.end)]) & ranges
         ]
-        return Batch(table=self.table, entries=tuple(entries))
+        return evolve(self, entries=tuple(entries))
 
 
 def merge(batches: Iterable[Batch], schema: ChartSchema, within: RangeSet) -> pa.Table:

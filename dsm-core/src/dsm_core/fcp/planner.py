@@ -14,7 +14,8 @@ from dsm_core.plugins.task import Task
 __all__ = ["OPEN_BAR", "covered", "make_plan", "needed", "plan_open_bar", "plan_source", "reaches_present"]
 
 OPEN_BAR: Final = "open bar"
-_PRESENT_NS: Final = 24 * 3600 * NS_PER_S
+# A machine's clock may be off by hours, and by days where nobody looks after it.
+_PRESENT_NS: Final = 7 * 24 * 3600 * NS_PER_S
 
 
 def needed(series: Series, span: TimeRange, now: int) -> RangeSet:
@@ -24,7 +25,7 @@ def needed(series: Series, span: TimeRange, now: int) -> RangeSet:
 
 
 def reaches_present(span: TimeRange, now: int) -> bool:
-    """Whether the venue's own clock matters: the range ends within a day of now, or later."""
+    """Whether the venue's own clock matters: the range ends within a week of now, or later."""
     return span.end > now - _PRESENT_NS
 
 
@@ -76,7 +77,7 @@ def _is_mostly_held(series: Series, task: Task, remaining: RangeSet, need: Range
 def plan_open_bar(series: Series, span: TimeRange, now: int) -> Task | None:
     """Task that brings the bar which has not closed; None where ``span`` or the sources lack it."""
     slot, client = series.open_slot(now), series.live
-    if slot is None or client is None or slot.start >= span.end:
+    if slot is None or client is None or not span.start <= slot.start < span.end:
         return None
     weight, source = client.spec.cost(1), str(client.source)
     return Task(name=OPEN_BAR, source=source, span=slot, weight=weight, why="the bar that has not closed")

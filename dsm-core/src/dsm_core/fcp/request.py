@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any, Final, Literal, TypedDict
@@ -99,9 +99,10 @@ class Request:
             For a keyword that no verb takes.
         """
         _check_keywords(given)
-        columns = given.get("columns")
-        if isinstance(columns, str):
-            raise RequestError(f"columns={columns!r} is one text.", hint=f"Write columns=[{columns!r}].")
+        columns = _texts(given.get("columns"))
+        options = given.get("options") or {}
+        if not isinstance(options, Mapping):
+            raise RequestError(f"options={options!r} is no mapping.", hint='Write options={"name": "value"}.')
         return cls(
             symbol=symbol,
             start=start,
@@ -109,7 +110,7 @@ class Request:
             interval=interval,
             last=given.get("last"),
             inclusive=given.get("inclusive", "both"),
-            columns=None if columns is None else tuple(columns),
+            columns=columns,
             use_cache=given.get("use_cache", True),
             source=given.get("enforce_source", DataSource.AUTO),
             provider=given.get("provider"),
@@ -118,7 +119,7 @@ class Request:
             include_open_bar=given.get("include_open_bar", False),
             include_source=given.get("include_source_metadata", False),
             on_gaps=given.get("on_gaps"),
-            options=dict(given.get("options") or {}),
+            options=dict(options),
             deadline_s=given.get("deadline_s"),
         )
 
@@ -130,3 +131,14 @@ def _check_keywords(given: CallOptions) -> None:
             close = get_close_matches(keyword, known, n=1)
             guess = f"; did you mean {close[0]!r}?" if close else ""
             raise TypeError(f"unexpected keyword argument {keyword!r}{guess}")
+
+
+def _texts(columns: Any) -> tuple[str, ...] | None:
+    if columns is None:
+        return None
+    if isinstance(columns, str):
+        names = [name.strip() for name in columns.split(",") if name.strip()]
+        raise RequestError(f"columns={columns!r} is one text.", hint=f"Write columns={names!r}.")
+    if not isinstance(columns, Iterable):
+        raise RequestError(f"columns={columns!r} is no list.", hint='Write columns=["open", "close"].')
+    return tuple(map(str, columns))

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from difflib import get_close_matches
 
 from attrs import evolve, frozen
@@ -66,7 +67,7 @@ class Session:
         self.documents: DocumentStore | None = None
         if settings.use_cache and config.cache.enabled:
             root = settings.cache_dir or default_cache_dir(config)
-            self.documents = DocumentStore(root)
+            self.documents = DocumentStore(root.absolute())
             self.store = CacheStore(root, read_from=config.cache.read_from, bus=bus)
 
     async def aclose(self) -> None:
@@ -223,7 +224,7 @@ class Session:
         if clock is None:
             return time.time_ns()
         now = clock()
-        if now.tzinfo is None:
+        if not isinstance(now, datetime) or now.tzinfo is None:
             raise ConfigError(f"clock() gave {now!r} without a time zone.", hint="Return an aware datetime.")
         return to_ns(now)
 

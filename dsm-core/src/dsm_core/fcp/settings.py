@@ -57,15 +57,19 @@ def make_settings(  # noqa: PLR0913 - the constructor's keywords are the public 
     RequestError
         When an argument is.
     """
-    for name, value in (
-        ("max_concurrent", max_concurrent),
-        ("max_concurrent_downloads", max_concurrent_downloads),
-        ("retry_count", None if retry_count is None else retry_count + 1),
+    for name, value, least in (
+        ("max_concurrent", max_concurrent, 1),
+        ("max_concurrent_downloads", max_concurrent_downloads, 1),
+        ("retry_count", retry_count, 0),
     ):
-        if value is not None and (not isinstance(value, int) or value < 1):
-            raise RequestError(
-                f"{name} is too small or no whole number.", hint="Give a whole number above 0."
-            )
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+            raise RequestError(f"{name}={value!r}.", hint=f"Give a whole number, {least} or more.")
+    if cache_dir is not None and (not isinstance(cache_dir, str | PathLike) or not str(cache_dir)):
+        raise RequestError(f"cache_dir={cache_dir!r}.", hint="Give the path of a folder, or leave it out.")
+    if "\0" in str(cache_dir):
+        raise RequestError(f"cache_dir={cache_dir!r} holds a NUL.", hint="Give the path of a folder.")
+    if clock is not None and not callable(clock):
+        raise RequestError(f"clock={clock!r}.", hint="Pass a function that gives an aware datetime.")
     if rest_client is not None and not (
         isinstance(rest_client, type) and issubclass(rest_client, DataClientInterface)
     ):

@@ -20,11 +20,14 @@ __all__ = [
     "LedgerEntry",
     "Origin",
     "State",
+    "UNKNOWN_SYMBOL",
     "settle",
 ]
 
 State = Literal["rows", "confirmed", "provisional"]
 
+UNKNOWN_SYMBOL: Final = "unknown_symbol"
+"""Reason of an absence that only says: the venue knows the symbol no more. Never confirmed."""
 CONFIRM_AFTER_NS: Final = 24 * 3600 * NS_PER_S
 _AGREE_AFTER_NS: Final = 3600 * NS_PER_S
 _FIRST_RETRY_NS: Final = 300 * NS_PER_S
@@ -213,7 +216,7 @@ def settle(
     floor
         Open of the slot that holds an instant, so that a slot is confirmed whole or not at all.
     """
-    if entry.state != "provisional":
+    if entry.state != "provisional" or entry.reason == UNKNOWN_SYMBOL:
         return [entry]
     ripe_until = entry.last_fetched - CONFIRM_AFTER_NS
     ripe_until = entry.end if ripe_until >= entry.end else floor(ripe_until)

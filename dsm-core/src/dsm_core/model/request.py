@@ -120,7 +120,7 @@ def _last_span(
     right = now if to is None else to.after if inclusive in ("both", "right") else to.first
     try:
         if isinstance(last, str):
-            left = _before(right, Interval(last))
+            left = _before(right, _span_of(last))
         else:
             # Bars are counted back from those that have closed, also when the end lies ahead.
             left, right = _bars(last, min(right, now), grid, ends_now=right >= now)
@@ -129,6 +129,17 @@ def _last_span(
     if left < EARLIEST_NS:
         raise InvalidRangeError(f"last={last!r} reaches before the year 1700.", hint="Ask for less.")
     return Span(TimeRange(left, right), to_now=to is None)
+
+
+def _span_of(last: str) -> Interval:
+    try:
+        return Interval(last)
+    except RequestError as error:
+        raise RequestError(
+            f"last={last!r} is no span.",
+            hint='Write "7d", "12h" or "1M", or a whole number of bars.',
+            last=last,
+        ) from error
 
 
 def _bars(last: int, right: int, grid: Grid | None, *, ends_now: bool) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from dsm_core.model.time_range import NS_PER_S
 from dsm_core.output.market_data import MarketData
 from dsm_core.output.market_data_set import MarketDataSet, Shape
 
-__all__ = ["Prefetched", "check_length", "finish", "finish_many", "prefetched"]
+__all__ = ["caller", "Prefetched", "check_length", "finish", "finish_many", "prefetched"]
 
 _DAY_NS: Final = 86_400 * NS_PER_S
 
@@ -58,6 +58,8 @@ def check_length(plan: Plan, max_days: float | None) -> None:
     """
     if plan.span is None or max_days is None:
         return
+    if isinstance(max_days, bool) or not isinstance(max_days, int | float):
+        raise RequestError(f"max_days={max_days!r}.", hint="Give a number of days, or None.")
     days = (plan.span.end - plan.span.start) / _DAY_NS
     if days > max_days:
         raise RequestError(

@@ -78,21 +78,26 @@ class PagedClient(DataClientInterface):
 
     def plan(self, ranges: RangeSet, now: int, skip: frozenset[str] = frozenset()) -> tuple[Task, ...]:
         """Pages that bring ``ranges``; neighbouring small ranges share a page."""
+        wanted = self.within_history(ranges, now)
         tasks = []
-        for page in self._pages(self._joined(self.within_history(ranges, now))):
-            name = f"{page.start}-{page.end}"
-            if name not in skip:
-                tasks.append(
-                    Task(
-                        name=name,
-                        source=self.source,
-                        span=page,
-                        weight=self.spec.cost(self._rows(page)),
-                        why="page of " + self.source,
-                        fallback="edges that come back empty are asked once more",
-                    )
-                )
+        for page in self._pages(self._joined(wanted)):
+            if _name(page) not in skip:
+                tasks.append(self._task(page))
+                continue
+            # The joined page was asked before: what it left open is asked for piece by piece.
+            pieces = self._pages(wanted & RangeSet.of(page))
+            tasks += [self._task(piece) for piece in pieces if _name(piece) not in skip]
         return tuple(tasks)
+
+    def _task(self, page: TimeRange) -> Task:
+        return Task(
+            name=_name(page),
+            source=self.source,
+            span=page,
+            weight=self.spec.cost(self._rows(page)),
+            why="page of " + self.source,
+            fallback="edges and holes that come back empty are asked once more",
+        )
 
     async def fetch(self, start_time: datetime, end_time: datetime, **kwargs: Any) -> AsyncIterator[Answer]:
         """Every page of ``[start_time, end_time)``."""
@@ -158,3 +163,7 @@ class PagedClient(DataClientInterface):
             limit = start + int(self.spec.max_span_s * NS_PER_S)
             ends.append(max(self.grid.floor(limit), self.grid.next(start)) if self.grid else limit)
         return min(ends, default=2**63 - 1)
+
+
+def _name(page: TimeRange) -> str:
+    return f"{page.start}-{page.end}"

@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -42,27 +42,26 @@ def read_csv(
     """
     header, has_names = _header(file)
     wanted = _wanted(file, header, schema, columns or {})
-    kinds = {name: _kind(name, schema) for name in wanted}
+    kinds = {own: _kind(name, schema) for name, own in wanted.items()}
     try:
         table = pa_csv.read_csv(
             pa.BufferReader(file.data),
             read_options=pa_csv.ReadOptions(column_names=header, skip_rows=int(has_names)),
             convert_options=pa_csv.ConvertOptions(
-                column_types={wanted[name]: kind for name, kind in kinds.items()},
-                include_columns=list(wanted.values()),
+                column_types=kinds,
+                include_columns=list(kinds),
                 null_values=[""],
                 strings_can_be_null=True,
             ),
         )
     except (pa.ArrowException, ValueError) as error:
         raise file.refusal(f"it cannot be read as CSV ({str(error).rstrip('.')})") from error
-    read = {name: table.column(own) for name, own in wanted.items()}
-    return pa.table(
-        {
-            name: read_times(file, values, wanted[name], times) if pa.types.is_string(kinds[name]) else values
-            for name, values in read.items()
-        }
-    )
+    return pa.table({name: _values(file, table, own, times) for name, own in wanted.items()})
+
+
+def _values(file: SourceFile, table: pa.Table, own: str, times: TimeForm) -> Any:
+    values = table.column(own)
+    return read_times(file, values, own, times) if pa.types.is_string(values.type) else values
 
 
 def _header(file: SourceFile) -> tuple[list[str], bool]:

@@ -154,15 +154,7 @@ def import_freqtrade(
     files = sorted(f for f in where.rglob("*") if f.suffix.lower() in _READERS and f.is_file())
     if not files:
         raise RequestError(f"{where} holds no .feather or .json file.", path=where)
-    for file in files:
-        other = _other_content(file)
-        if other:
-            yield ImportedFile(path=file, outcome="skipped", problem=f"holds {other}, no bars of trades")
-            continue
-        try:
-            yield job.run(file, _reader(file))
-        except RequestError as error:
-            yield ImportedFile(path=file, outcome="refused", problem=str(error))
+    yield from map(job.attempt, files)
 
 
 @frozen
@@ -181,6 +173,16 @@ class _Job:
         file = SourceFile.read(path)
         target = _target(file, self.series or self._key(path))
         return keep_foreign(self.store, target, file, reader(file), now=self.now, force=self.force)
+
+    def attempt(self, path: Path) -> ImportedFile:
+        """Import one file of many, or tell why not."""
+        other = _other_content(path)
+        if other:
+            return ImportedFile(path=path, outcome="skipped", problem=f"holds {other}, no bars of trades")
+        try:
+            return self.run(path, _reader(path))
+        except RequestError as error:
+            return ImportedFile(path=path, outcome="refused", problem=str(error))
 
     def _key(self, path: Path) -> SeriesKey:
         market = None if self.market is None else MarketType(self.market)

@@ -38,11 +38,13 @@ _UNREADABLE: Final = (TypeError, ValueError, OverflowError, NotImplementedError)
 class Conformed:
     """Rows in their schema, and what was mended on the way.
 
+    ``outside`` counts rows that the span cut off.
     ``off_grid`` holds the slots (int64 ns) whose bar was stamped off the grid and moved there.
     """
 
     table: pa.Table
     duplicates: int = 0
+    outside: int = 0
     off_grid: NDArray[np.int64] = _NO_TIMES
 
 
@@ -106,11 +108,13 @@ def conform(
     _check_order(table, schema)
     times = np.asarray(columns[0].cast(pa.int64()))
     table, times, duplicates, off_grid = _on_grid(table, times, grid, snap, schema)
+    outside = 0
     if span is not None and len(times) and not (times[0] >= span.start and times[-1] < span.end):
         a, b = np.searchsorted(times, [span.start, span.end])
+        outside = len(table) - int(b - a)
         table = table.slice(a, b - a)
         off_grid = off_grid[(off_grid >= span.start) & (off_grid < span.end)]
-    return Conformed(table, duplicates, off_grid)
+    return Conformed(table, duplicates, outside, off_grid)
 
 
 def _with_slot_ends(
