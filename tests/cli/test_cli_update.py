@@ -43,7 +43,7 @@ def test_update_of_no_cache_says_so(run: Run) -> None:
 
 def test_prefetch_then_update_brings_what_is_new_and_nothing_twice(run: Run) -> None:
     first = run(*one("BTCUSDT", 6, 5))
-    assert (first.exit_code, first.stdout) == (0, f"{BTC}: 48 new rows, 4 requests\n")
+    assert (first.exit_code, first.stdout) == (0, f"{BTC}: 48 new rows, 5 requests\n")
     assert run(*one("BTCUSDT", 6, 5)).stdout == f"{BTC}: 0 new rows, 0 requests\n"
     told = json.loads(run("update", "--json").stdout)
     [series] = told["series"]
