@@ -131,7 +131,8 @@ class Call:
         stop_counting = self.bus.subscribe(self._count)
         try:
             with call_scope(self._id), deadline_scope(Deadline.after(self.deadline_s)):
-                if self._asks_clock():
+                # Another call may have read the clock since this one was made.
+                if self._needs_clock and not self._keeper.knows_clock:
                     await self.venue.read_clock(self.series.key.market_type)
                     self._resolve()
                 if self._span.range is not None:
@@ -198,15 +199,17 @@ class Call:
         need = needed(self.series, self._span.range, self._now)
         return self.series.align(need - covered(self._keeper.ledger, self.series, self._now))
 
-    def _asks_clock(self) -> bool:
-        market = self.series.key.market_type
+    @property
+    def _needs_clock(self) -> bool:
         return bool(
             self.series.sources
             and self._span.range is not None
             and self.venue.has_clock
             and reaches_present(self._span.range, self._now)
-            and not self.venue.knows_clock(market)
         )
+
+    def _asks_clock(self) -> bool:
+        return self._needs_clock and not self.venue.knows_clock(self.series.key.market_type)
 
     def _resolve(self) -> None:
         request, series = self.request, self.series

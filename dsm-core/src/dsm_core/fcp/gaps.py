@@ -62,14 +62,17 @@ def _absences(ledger: Ledger) -> dict[tuple[str, bool], RangeSet]:
 
 def _of_forgotten(series: Series, missing: RangeSet, rows: RangeSet, now: int) -> list[Gap]:
     """Gaps of a symbol that the venue knows no more; its archive may still publish the last files."""
+    known = rows.span
+    if known is None:
+        return _gaps(series, missing, "delisted", True)
     waiting = RangeSet()
     for client in series.sources:
         waiting = waiting | client.unpublished(missing, now)
+    # Only where its rows reach up to what is not published yet may more of it come.
+    if waiting.span is None or waiting.span.start > known.end:
+        waiting = RangeSet()
     gaps = _gaps(series, series.align(missing & waiting), "not_published_yet", False)
     missing = series.align(missing - waiting)
-    known = rows.span
-    if known is None:
-        return gaps + _gaps(series, missing, "delisted", True)
     for pair, reason, final in (
         ((_EVER.start, known.start), "not_listed_yet", True),
         ((known.start, known.end), "venue_has_none", False),

@@ -124,9 +124,19 @@ class LedgerKeeper:
 
     def _lasting(self, batch: Batch) -> Batch:
         """The part that may be cached: bars that closed a moment ago may still be amended."""
-        until = self.series.closed_until(self.now - (_FRESH_NS if self.knows_clock else _UNSURE_NS))
-        entries = tuple(e.cut(e.start, until) for e in batch.entries if e.start < until)
-        return Batch(table=batch.table, entries=entries)
+        lasting = []
+        for entry in batch.entries:
+            until = self._sure_until(entry.source)
+            if entry.start < until:
+                lasting.append(entry.cut(entry.start, until))
+        return evolve(batch, entries=tuple(lasting))
+
+    def _sure_until(self, source: str) -> int:
+        client = self.series.clients.get(source)
+        # A file of an archive holds closed bars only, whatever the clock.
+        is_live = client is None or client.spec.authoritative
+        margin = _FRESH_NS if self.knows_clock or not is_live else _UNSURE_NS
+        return self.series.closed_until(self.now - margin)
 
     def _settle(self, entry: LedgerEntry) -> list[LedgerEntry]:
         grid = self.series.grid
