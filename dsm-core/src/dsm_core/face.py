@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from os import PathLike
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from dsm_core.config import ConfigSource
 from dsm_core.errors import RequestError
 from dsm_core.events import Event, EventBus
 from dsm_core.fcp.call import Call
+from dsm_core.fcp.many import requests_for
 from dsm_core.fcp.plan import Plan
 from dsm_core.fcp.request import CallOptions, Moment, Request
 from dsm_core.fcp.session import Session
 from dsm_core.fcp.settings import make_settings
 from dsm_core.model.interval import Interval
+from dsm_core.model.series import SeriesKey
 from dsm_core.plugins.interface import DataClientInterface
+from dsm_core.porting.scan import scan_cache
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["Face"]
 
@@ -70,6 +76,39 @@ class Face:
     ) -> Plan:
         """The plan of the same call; nothing is fetched."""
         return self._open(Request.of(symbol, start_time, end_time, interval, options)).plan()
+
+    def scan(
+        self, symbols: Sequence[str | SeriesKey], interval: str | None = None, **options: Unpack[CallOptions]
+    ) -> pl.LazyFrame:
+        """Rows of cached series as one lazy polars frame; nothing is fetched.
+
+        Parameters
+        ----------
+        symbols
+            Symbols or series keys of one chart type; those that are not cached have no rows.
+        interval, options
+            As in ``get_data``.
+
+        Returns
+        -------
+        polars.LazyFrame
+            ``symbol``, ``interval``, the time column, then the others.
+
+        Raises
+        ------
+        ConfigError
+            When polars is not installed.
+        """
+        requests = requests_for(symbols, "1970", "1970", interval, options)
+        series = []
+        for request in requests.values():
+            if isinstance(request, Exception):
+                raise request
+            series.append(self._open(request).series)
+        if self._session.store is None:
+            raise RequestError("The cache is switched off, so nothing is held.", hint="Use use_cache=True.")
+        keys = [one.key for one in series]
+        return scan_cache(self._session.store, keys, schema=series[0].schema)
 
     def _start(self) -> None:
         self._session = Session(self._settings, self._bus)
