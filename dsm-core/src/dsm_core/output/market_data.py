@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from attrs import frozen
 
-from dsm_core.errors import ConfigError
 from dsm_core.fcp.call import Outcome
 from dsm_core.model.interval import Interval
 from dsm_core.model.provenance import Failure, Gap, Segment
 from dsm_core.output.html import render_html
 from dsm_core.output.pandas_frame import to_frame
+from dsm_core.output.polars_frame import to_polars_frame
 from dsm_core.output.resample import resample_outcome
 from dsm_core.schema.conform import times_of
 
@@ -191,15 +191,7 @@ class MarketData:
         ConfigError
             When polars is not installed.
         """
-        try:
-            import polars as pl  # noqa: PLC0415 - an extra
-        except ImportError:
-            raise ConfigError(
-                "polars is not installed.", hint="Run: pip install 'dsm-core[polars]'"
-            ) from None
-        frame = pl.from_arrow(self._table)
-        assert isinstance(frame, pl.DataFrame)
-        return frame
+        return to_polars_frame(self._table)
 
     def to_parquet(self, path: str | PathLike[str]) -> None:
         """Write a Parquet file; gaps and provenance stand in its metadata under ``dsm``."""

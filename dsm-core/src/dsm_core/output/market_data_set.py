@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pyarrow as pa
 
-from dsm_core.errors import ConfigError, DSMError, RequestError
+from dsm_core.errors import DSMError, RequestError
 from dsm_core.model.provenance import Gap
 from dsm_core.output.market_data import MarketData
+from dsm_core.output.polars_frame import to_polars_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,15 +113,7 @@ class MarketDataSet(Mapping[str, MarketData]):
         ConfigError
             When polars is not installed.
         """
-        try:
-            import polars as pl  # noqa: PLC0415 - an extra
-        except ImportError:
-            raise ConfigError(
-                "polars is not installed.", hint="Run: pip install 'dsm-core[polars]'"
-            ) from None
-        frame = pl.from_arrow(self.to_arrow())
-        assert isinstance(frame, pl.DataFrame)
-        return frame
+        return to_polars_frame(self.to_arrow())
 
     def to_pandas(self, shape: Shape | None = None) -> Any:
         """All series in pandas.
