@@ -211,7 +211,10 @@ def test_the_first_settlement_of_a_new_interval_is_never_lost(desk: Desk) -> Non
         manager = desk.manager(endpoints, "um", clock=lambda: clock[0], **FUNDING)
 
         def ask() -> pd.DataFrame:
-            return manager.get_data("XUSDT", utc(2026, 8, 7), clock[0], enforce_source="rest")
+            # A contract without any settlement is no proof that none is missing.
+            return manager.get_data(
+                "XUSDT", utc(2026, 8, 7), clock[0], enforce_source="rest", on_gaps="ignore"
+            )
 
         assert times(ask())[-1] == utc(2026, 8, 7, 8)
         rows.append(
@@ -229,7 +232,10 @@ def test_the_first_settlement_ever_is_never_lost(desk: Desk) -> None:
         manager = desk.manager(endpoints, "um", clock=lambda: clock[0], **FUNDING)
 
         def ask() -> pd.DataFrame:
-            return manager.get_data("XUSDT", utc(2026, 8, 7), clock[0], enforce_source="rest")
+            # A contract without any settlement is no proof that none is missing.
+            return manager.get_data(
+                "XUSDT", utc(2026, 8, 7), clock[0], enforce_source="rest", on_gaps="ignore"
+            )
 
         assert ask().empty
         stamp = int(utc(2026, 8, 7, 8).timestamp() * 1000)
@@ -257,10 +263,31 @@ def test_before_its_listing_a_contract_has_no_settlement_and_that_is_asked_once(
     manager = desk.manager(market, "um", **FUNDING)
     data = manager.query("XECUSDT", "2026-04", "2026-05")
     assert len(data) == 0
+    assert [(a, b, why) for a, b, why, _ in gaps(data)] == [(utc(2026, 4), utc(2026, 6), "not_listed_yet")]
     assert data.to_pandas().columns.tolist() == ["contracts", "funding_interval", "funding_rate"]
     market.clear_requests()
     assert len(manager.query("XECUSDT", "2026-04", "2026-05")) == 0
     assert sent(market) == []
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_empty_answer_of_a_venue_in_trouble_is_not_believed(
+    times: int, venues: Venues, desk: Desk
+) -> None:
+    venue = venues(listings=LISTINGS, now=NOW)
+    manager = desk.manager(venue, "um", **FUNDING)
+    venue.add_fault(Fault("empty", match="fundingRate?", times=times))
+    asked = {"start_time": "2026-09-03", "end_time": "2026-09-05", "on_gaps": "ignore"}
+    first = manager.query("BTCUSDT", **asked, enforce_source="rest")
+    expected = told(venue, "um", "BTCUSDT", utc(2026, 9, 3), utc(2026, 9, 6))
+    if times == 1:
+        # The second look, with the settlements around it, tells the truth.
+        assert_same(first.to_pandas(), frame("BTCUSDT", expected))
+        assert not first.gaps
+    else:
+        assert (len(first), [gap.final for gap in first.gaps]) == (0, [False])
+    venue.clear_faults()
+    assert_same(manager.query("BTCUSDT", **asked).to_pandas(), frame("BTCUSDT", expected))
 
 
 def test_an_unknown_symbol_is_an_error(market: Emulator, desk: Desk) -> None:

@@ -155,6 +155,25 @@ def test_an_end_in_the_future_is_clipped_to_what_has_closed(end: Any, venue: Emu
     assert all(int(r.query.get("endTime", 0)) <= NOW.timestamp() * 1000 for r in venue.requests)
 
 
+def test_without_an_interval_a_market_that_has_no_seconds_tells_what_it_has(
+    venue: Emulator, desk: Desk
+) -> None:
+    with pytest.raises(UnsupportedIntervalError, match=r"call without an interval.*one of: 1m, 3m"):
+        desk.manager(venue, "um").get_data("BTCUSDT", last="1d")
+    assert venue.requests == []
+
+
+def test_a_zone_and_a_path_that_are_none_are_refused(venue: Emulator, desk: Desk) -> None:
+    data = desk.manager(venue).query("BTCUSDT", **GOOD)
+    assert str(data.to_pandas(tz="Europe/Zurich").index[0]) == "2024-05-06 02:00:00+02:00"
+    for zone in ("Mars/Base", "", 5):
+        with pytest.raises(RequestError, match="Europe/Zurich"):
+            data.to_pandas(tz=zone)  # type: ignore[arg-type]
+    for path in (desk.tmp_path / "none" / "x.parquet", desk.tmp_path, "x\0y", 5):
+        with pytest.raises(RequestError, match=r"cannot be written.*folder that exists"):
+            data.to_parquet(path)  # type: ignore[arg-type]
+
+
 def test_a_range_in_the_future_has_no_row_and_asks_nothing(venue: Emulator, desk: Desk) -> None:
     data = desk.manager(venue).query("BTCUSDT", utc(2024, 7, 1), utc(2024, 7, 2), "1h", on_gaps="raise_any")
     check_frame(data.to_pandas())

@@ -77,17 +77,31 @@ def test_many_come_long_wide_or_by_symbol(market: Emulator, desk: Desk) -> None:
 
 def test_other_readers_take_the_set_as_it_is(market: Emulator, desk: Desk) -> None:
     found = desk.manager(market, "um").get_many(NAMES, *RANGE)
-    frame = pl.DataFrame(pa.RecordBatchReader.from_stream(found))
-    assert frame.equals(found.to_polars())
+    for frame in (pl.DataFrame(found), pl.DataFrame(pa.RecordBatchReader.from_stream(found))):
+        assert frame.equals(found.to_polars())
+    assert pa.table(found).equals(found.to_arrow())
     assert frame.height == 3 * 48
     assert frame["symbol"].unique(maintain_order=True).to_list() == NAMES
-    panel = pa.RecordBatchReader.from_stream(found)  # noqa: F841 - duckdb finds it by its name
     sums = duckdb.sql(
-        "select symbol, count(*), sum(close) from panel group by symbol order by symbol"
+        "select symbol, count(*), sum(close) from found group by symbol order by symbol"
     ).fetchall()
     assert len(sums) == 3
     for name, rows, total in sums:
         assert (rows, total) == (48, pytest.approx(found[name].to_pandas()["close"].sum(), rel=1e-12))
+
+
+def test_a_set_reads_like_a_dict(market: Emulator, desk: Desk) -> None:
+    found = desk.manager(market, "um").get_many([*NAMES, "NOPEUSDT"], *RANGE)
+    assert list(found) == list(found.keys()) == NAMES
+    assert dict(found) == dict(found.items())
+    assert [found[name] for name in NAMES] == list(found.values())
+    assert "BTCUSDT" in found
+    assert "NOPEUSDT" not in found
+    assert found.get("BTCUSDT") is found["BTCUSDT"]
+    assert (found.get("NOPEUSDT"), found.get("NOPEUSDT", 7)) == (None, 7)
+    with pytest.raises(KeyError, match="NOPEUSDT"):
+        found["NOPEUSDT"]
+    assert repr(found) == "<MarketDataSet 3 series, 144 rows, 1 error>"
 
 
 def test_an_error_of_one_series_is_collected_or_raised(market: Emulator, desk: Desk) -> None:
@@ -142,6 +156,16 @@ def test_a_call_that_makes_no_sense_asks_nobody(market: Emulator, desk: Desk) ->
         manager.get_many(NAMES, "2024-06-12", "2024-06-10", "1h", on_error="raise")
     with pytest.raises(UnsupportedIntervalError):
         manager.get_many(NAMES, "2024-06-10", "2024-06-10", "7m", on_error="raise")
+    assert sent(market) == []
+
+
+def test_a_pair_is_told_its_symbol_and_a_list_in_one_text_how_to_ask(market: Emulator, desk: Desk) -> None:
+    manager = desk.manager(market, "um")
+    found = manager.get_many(["BTC/USDT", "BTC/USDT:USDT", "BINANCE:BTCUSDT", "BTC USDT"], *RANGE)
+    assert {error.hint for error in found.errors.values()} == {"Did you mean 'BTCUSDT'?"}
+    for text in ("BTCUSDT,ETHUSDT", "btcusdt ethusdt", "BTC/USDT; ETH/USDT", "BTCUSDT|ETHUSDT"):
+        with pytest.raises(RequestError, match=r"get_many\(\['BTCUSDT', 'ETHUSDT'\]\)"):
+            manager.get_data(text, *RANGE)
     assert sent(market) == []
 
 

@@ -1,4 +1,4 @@
-"""`dsm` at a terminal: stdout and stderr of a child process are a pseudo-terminal."""
+"""A program at a terminal: stdout and stderr of a child process are a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import os
 import pty
 import sys
 
-__all__ = ["in_terminal"]
+__all__ = ["in_terminal", "python_in_terminal"]
 
 
 def in_terminal(*args: str, **env: str) -> tuple[int, str]:
-    """Exit code, and what the terminal showed."""
+    """Exit code of `dsm`, and what the terminal showed."""
+    return python_in_terminal("-m", "dsm_core", *args, **env)
+
+
+def python_in_terminal(*args: str, **env: str) -> tuple[int, str]:
+    """Exit code of an interpreter, and what the terminal showed."""
     main, child = pty.openpty()
-    command = [sys.executable, "-m", "dsm_core", *args]
+    command = [sys.executable, *args]
     pid = os.posix_spawn(
         sys.executable,
         command,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,13 @@ import pytest
 from cli.running import Run, Shell
 from dsm_core.cache import CacheStore
 from dsm_core.cache.opened import OPENED
+from dsm_core.cli.store import open_store
+from dsm_core.model import SeriesKey, TimeRange, to_ns
+from dsm_core.schema.chart_type import KLINES
 
 DAY = ("--market", "spot", "--start", "2024-03-01", "--end", "2024-03-01")
 BTC = "binance/spot/klines/BTCUSDT/1h"
+SYMBOLS = "binance/spot/universe/symbols"
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="links and terminals of POSIX")
 
 
@@ -91,6 +96,68 @@ def test_clear_takes_files_set_aside_and_leaves_what_is_not_the_caches(run: Run,
     assert [path.name for path in file.parent.iterdir()] == ["notes.txt"]
 
 
+@pytest.fixture
+def worn(run: Run, held: Path) -> Path:
+    """The same cache with a list of symbols, and one series all of whose files are set aside."""
+    assert run("symbols", "binance", "--market", "spot").exit_code == 0
+    [file] = (held / "binance" / "spot" / "klines" / "ETHUSDT" / "1h").glob("*.arrow")
+    file.write_bytes(b"x" * 100)
+    file.rename(f"{file}.corrupt")
+    return held
+
+
+def test_ls_and_stats_count_documents_and_damaged_series(run: Run, worn: Path) -> None:
+    told = json.loads(run("cache", "ls", "--json").stdout)
+    assert [(one["series"], one["kind"]) for one in told] == [
+        (BTC, "series"),
+        ("binance/spot/klines/BTCUSDT/1m", "series"),
+        ("binance/spot/klines/ETHUSDT/1h", "damaged"),
+        (SYMBOLS, "document"),
+    ]
+    listing = run("cache", "ls")
+    assert [line.split()[0] for line in listing.stdout.splitlines()][1:] == [one["series"] for one in told]
+    assert "3 series, 1 document, 4 files" in listing.stderr
+    counts = json.loads(run("cache", "stats", "--json").stdout)
+    assert (counts["series"], counts["damaged"]) == (3, ["binance/spot/klines/ETHUSDT/1h"])
+    size = (worn / f"{SYMBOLS}.json").stat().st_size
+    assert counts["documents"] == {"count": 1, "bytes": size}
+    assert "3 series, 1 document, 4 files" in run("cache", "stats").stderr
+
+
+def test_clear_asks_for_documents_and_damaged_series_too(run: Run, worn: Path) -> None:
+    asked = run("cache", "clear", "binance/spot/universe/*")
+    assert (asked.exit_code, "Remove 0 series, 1 document, 1 file" in asked.stderr) == (2, True)
+    assert (worn / f"{SYMBOLS}.json").exists()
+    assert run("cache", "clear", "ETH*").exit_code == 2
+
+
+def test_clear_removes_a_damaged_series_by_its_symbol(run: Run, worn: Path) -> None:
+    told = json.loads(run("cache", "clear", "ETH*", "--yes", "--json").stdout)
+    assert told == {"series": 1, "documents": 0, "files": 1, "bytes": 100}
+    assert not (worn / "binance" / "spot" / "klines" / "ETHUSDT").exists()
+
+
+def test_clear_leaves_nothing_of_documents_and_damaged_series(run: Run, worn: Path) -> None:
+    (worn / f"{SYMBOLS}.json.0123456789abcdef.tmp").write_bytes(b"a killed writer's")
+    result = run("cache", "clear", "--yes")
+    assert result.stderr.startswith("Removed 3 series, 1 document, 5 files, ")
+    assert list(worn.iterdir()) == []
+
+
+def test_clear_leaves_documents_of_other_make(run: Run, worn: Path) -> None:
+    mine = worn / "binance" / "spot" / "universe" / "mine.json"
+    mine.write_text('{"body": 1}')
+    assert run("cache", "clear", "--yes").exit_code == 0
+    assert [path for path in worn.rglob("*") if path.is_file()] == [mine]
+
+
+def test_clear_leaves_a_series_that_a_newer_dsm_wrote(run: Run, held: Path) -> None:
+    [file] = (held / "binance" / "spot" / "klines" / "ETHUSDT" / "1h").glob("*.arrow")
+    file.write_bytes(file.read_bytes().replace(b'"format":1', b'"format":9'))
+    assert run("cache", "clear", "--yes").exit_code == 0
+    assert file.exists()
+
+
 def test_a_cleared_series_is_fetched_again(run: Run, held: Path) -> None:
     run("cache", "clear", BTC, "--yes")
     assert ": 24 new rows" in run("prefetch", "BTCUSDT", "1h", *DAY).stdout
@@ -139,3 +206,12 @@ def test_clear_at_a_terminal_takes_no_for_an_answer(run: Run, held: Path) -> Non
     os.close(main)
     assert done.returncode == 1
     assert len(listed(run)) == 3
+
+
+def test_a_command_reads_the_other_caches_that_the_configuration_names(held: Path, place: Path) -> None:
+    config = place / "two.yaml"
+    config.write_text(f"cache: {{dir: {place / 'empty'}, read_from: [{held}]}}\n", encoding="utf-8")
+    day = TimeRange(to_ns(datetime(2024, 3, 1, tzinfo=UTC)), to_ns(datetime(2024, 3, 2, tzinfo=UTC)))
+    store = open_store(place / "empty", config)
+    assert store.ls() == []
+    assert len(store.read(SeriesKey.parse(BTC), KLINES, day).table) == 24

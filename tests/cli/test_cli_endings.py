@@ -77,7 +77,7 @@ def test_wrong_usage_exits_with_2_and_says_where_help_is(
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("get", "../../etc/x", "1h", "--market", "spot", "--last", "3"), "'../../etc/x' is not a symbol."),
+        (("get", "../../x", "1h", "--market", "spot", "--last", "3"), "'../../x' is not a symbol of spot."),
         ((*DAY, "--provider", "binanc"), "No installed package provides 'binanc'; installed: binance."),
         ((*SPOT[:3], "--market", "sopt", "--last", "3"), "Provider 'binance' has no market 'sopt'."),
         (("get", "BTCUSDT", "7h", "--market", "spot", "--last", "3"), "7h"),
@@ -202,5 +202,5 @@ def test_progress_is_shown_at_a_terminal_and_gone_at_the_end(place: Path) -> Non
     code, shown = in_terminal(*DAY, NO_COLOR="1")
     assert code == 0
     assert not COLOUR.search(shown)
-    assert "parts, " in shown
-    assert "parts, " not in in_terminal(*DAY)[1], "the cache needs no progress"
+    assert "0/1 part, " in shown
+    assert " part" not in in_terminal(*DAY)[1], "the cache needs no progress"

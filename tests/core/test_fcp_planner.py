@@ -15,7 +15,7 @@ from core.strategies import DAY, HOUR, MINUTE, at, quick
 from dsm_core.fcp.plan import Plan
 from dsm_core.fcp.planner import covered, make_plan, needed, plan_source, reaches_present
 from dsm_core.fcp.series import Series
-from dsm_core.model.coverage import Ledger, LedgerEntry, State
+from dsm_core.model.coverage import Ledger, LedgerEntry, Origin, State
 from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange, from_ns
 from dsm_core.plugins import ArchiveClient, DataClientInterface, PagedClient, Rolling, Since, Task, Unlimited
 
@@ -199,6 +199,10 @@ def test_an_object_that_is_mostly_held_is_left_to_the_later_source(
     for step in make_plan(series, span, held, NOW).steps:
         if step.task.source == series.sources[-1].source:
             continue
+        lacks = RangeSet.from_pairs([(step.task.span.start, step.task.span.end)]) & (need - held)
+        if lacks - series.sources[-1].within_history(lacks, NOW):
+            # Where nobody else reaches the rest, the object is taken.
+            continue
         inside = {t for t in wanted if t in step.task.span}
         assert len(inside & missing) > len(inside - missing) or not inside - missing
 
@@ -235,6 +239,49 @@ def test_nobody_downloads_a_month_for_one_bar() -> None:
     assert names(plan_of(series, at(2024, 1, 1), at(2024, 2, 1), whole - hole)) == ["rest page 01-09"]
     alone = series_of(archive())
     assert names(plan_of(alone, at(2024, 1, 1), at(2024, 2, 1), whole - hole)) == ["vision daily 01-09"]
+
+
+def test_a_day_held_in_part_is_left_to_a_source_that_asks_no_more_often() -> None:
+    day = TimeRange(at(2024, 4, 5), at(2024, 4, 6))
+    held = RangeSet.from_pairs([(day.start, day.start + 3 * HOUR)])
+    cheap = series_of(archive(), paged(page_rows=1000))
+    assert names(plan_of(cheap, day.start, day.end, held)) == ["rest page 04-05"]
+    costly = series_of(archive(), paged(page_rows=5))
+    assert names(plan_of(costly, day.start, day.end, held)) == ["vision daily 04-05"]
+    short = series_of(archive(), paged(page_rows=1000, history=Rolling(rows=24)))
+    assert names(plan_of(short, day.start, day.end, held)) == ["vision daily 04-05"]
+    assert names(plan_of(cheap, day.start, day.end)) == ["vision daily 04-05"]
+
+
+@pytest.mark.parametrize(
+    ("source", "url", "read"),
+    [
+        ("vision", "https://archive/daily/2024-04-05", True),
+        ("vision", "https://archive/monthly/2024-04", True),
+        ("rest", None, False),
+    ],
+)
+def test_an_object_that_was_read_is_not_read_again(source: str, url: str | None, read: bool) -> None:
+    series = series_of(archive(), paged(page_rows=5))
+    client = series.sources[0]
+    need = RangeSet.from_pairs([(at(2024, 4, 5), at(2024, 4, 6))])
+    [task] = client.plan(need, NOW)
+    rows = LedgerEntry(
+        start=at(2024, 4, 5),
+        end=at(2024, 4, 5, 3),
+        state="rows",
+        source=source,
+        first_fetched=1,
+        last_fetched=1,
+        origin=Origin(url=url and url.replace("2024-04-05", task.name)),
+    )
+    missing = need - RangeSet.from_pairs([(rows.start, rows.end)])
+    ledger = Ledger.of([rows])
+    assert plan_source(series, client, missing, need, NOW, ledger=ledger) == (() if read else (task,))
+    again = plan_source(series, client, missing, need, NOW, ledger=ledger, is_sparing=False)
+    assert again == (() if url is not None and "daily" in url else (task,))
+    alone = series_of(archive())
+    assert plan_source(alone, alone.sources[0], missing, need, NOW, ledger=ledger) == (task,)
 
 
 def test_a_bar_is_asked_of_the_object_in_which_it_opens() -> None:

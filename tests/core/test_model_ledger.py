@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.strategies import DAY, HOUR, MINUTE, SECOND, at, quick
-from dsm_core.model.coverage import CONFIRM_AFTER_NS, Ledger, LedgerEntry, Origin, State, settle
+from dsm_core.model.coverage import (
+    CONFIRM_AFTER_NS,
+    NOT_FETCHED,
+    Ledger,
+    LedgerEntry,
+    Origin,
+    State,
+    settle,
+)
 from dsm_core.model.grid import grid_for
 from dsm_core.model.interval import Interval
 from dsm_core.model.time_range import RangeSet, TimeRange
@@ -271,3 +279,12 @@ def test_settling_never_loses_or_adds_an_instant(
     for part in parts:
         if part.state == "confirmed":
             assert part.end + CONFIRM_AFTER_NS <= entry.last_fetched
+
+
+def test_what_was_only_wanted_is_due_at_once_and_never_confirmed() -> None:
+    wanted = evolve(told(0, 2 * DAY, "provisional", first=NOON), reason=NOT_FETCHED)
+    assert wanted.is_due(NOON)
+    assert settle(wanted, rows_before=lambda t: True, rows_after=lambda t: True) == [wanted]
+    # An answer over it is a first answer: two must agree before a hole is confirmed.
+    answered = told(0, 2 * DAY, "provisional", first=NOON + 3 * 3600 * SECOND)
+    assert Ledger.of([wanted]).overlay([answered]) == Ledger.of([answered])

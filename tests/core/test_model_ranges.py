@@ -116,3 +116,10 @@ def test_ranges_survive_pickling() -> None:
 def test_nanoseconds_and_datetimes_agree_to_the_microsecond(t: int) -> None:
     assert to_ns(from_ns(t)) == t // 1000 * 1000
     assert iso(t).startswith(from_ns(t).strftime("%Y-%m-%d %H:%M"))
+
+
+@quick
+@given(range_sets(), st.integers(-10, 24), st.integers(1, 30))
+def test_the_part_within_a_range_is_the_intersection_with_it(a: RangeSet, start: int, length: int) -> None:
+    span = TimeRange(start, start + length)
+    assert a.within(span) == a & RangeSet.of(span)

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -21,6 +22,10 @@ from dsm_core.model.time_range import TimeRange, from_ns
 NOW = at(2024, 6, 15, 12, 30, 30)
 MINUTES = grid_for(Interval("1m"))
 AUTO: Any = object()
+NO_SPANS = [
+    *("0d", "-7d", "week", "7", ""),
+    *(timedelta(0), timedelta(-1), pd.NaT, np.float64(3), np.array([1, 2]), np.bool_(True)),
+]
 
 
 def span_of(
@@ -155,6 +160,21 @@ def test_last_as_a_span_gives_as_many_days_whichever_end_belongs(last: str) -> N
         assert length == days.count(range_of(None, end, last=last, inclusive="left"))
 
 
+@pytest.mark.parametrize("last", [timedelta(days=7), pd.Timedelta(days=7), timedelta(hours=168)])
+def test_last_may_be_a_timedelta(last: Any) -> None:
+    assert range_of(last=last) == range_of(last="7d")
+    assert range_of(last=last, grid=None) == range_of(last="7d")
+
+
+def test_nanoseconds_of_a_timedelta_count() -> None:
+    assert range_of(last=pd.Timedelta(1007, "ns")) == TimeRange(NOW - 1007, NOW)
+
+
+@pytest.mark.parametrize("last", [np.int64(10), np.uint8(10), np.array(10)])
+def test_last_in_bars_may_be_a_number_of_numpy(last: Any) -> None:
+    assert range_of(last=last) == range_of(last=10)
+
+
 def test_last_in_months_keeps_the_day_where_the_month_has_it() -> None:
     def back(last: str, *end: int) -> datetime:
         return from_ns(range_of(None, from_ns(at(*end)), last=last, inclusive="left").start)
@@ -262,7 +282,7 @@ def test_a_range_needs_a_start() -> None:
             span_of(None, end)
 
 
-@pytest.mark.parametrize("last", [0, -1, True, False, 1.5, [1], object(), "0d", "-7d", "week", "7", ""])
+@pytest.mark.parametrize("last", [0, -1, True, False, 1.5, [1], object(), *NO_SPANS])
 def test_a_last_that_means_nothing_is_refused(last: Any) -> None:
     with pytest.raises(RequestError):
         span_of(last=last)

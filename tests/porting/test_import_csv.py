@@ -239,7 +239,7 @@ def test_bars_of_another_interval_are_refused(store: CacheStore, tmp_path: Path)
         ("binance/spot/klines/BTCUSDT/7h", "no interval 7h"),
         ("binance/spot/bars/BTCUSDT/1h", "no bars of spot"),
         ("acme/spot/klines/BTCUSDT/1h", "acme"),
-        ("binance/um/funding_rate/BTCUSDT/", "no series of bars"),
+        ("binance/um/funding_rate/BTCUSDT", "no series of bars"),
     ],
 )
 def test_a_series_that_nobody_serves_is_refused(

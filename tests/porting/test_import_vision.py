@@ -67,7 +67,7 @@ def test_a_mirror_answers_without_a_request(venue: Emulator, desk: Desk, tmp_pat
     done = bring(CacheStore(tmp_path / "cache"), mirror, now=NOW_NS)
     assert sorted((str(file.key), file.rows, file.verified) for file in done) == [
         ("binance/futures_coin/klines/BTCUSD_PERP/1h", 24, True),
-        ("binance/futures_usdt/funding_rate/BTCUSDT/", 93, True),
+        ("binance/futures_usdt/funding_rate/BTCUSDT", 93, True),
         ("binance/futures_usdt/klines/BTCUSDT/1d", 31, True),
         ("binance/spot/klines/BTCUSDT/1M", 1, True),
         ("binance/spot/klines/BTCUSDT/1h", 744, True),

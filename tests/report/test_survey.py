@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from core.cache_series import DAY, HOUR, at, entry
 from dsm_core.cache import CacheBatch, CacheStore
 from dsm_core.model.provenance import Gap
+from dsm_core.model.series import SeriesKey, matches
 from dsm_core.model.time_range import RangeSet, TimeRange
 from dsm_core.report import SeriesCoverage, survey
-from dsm_core.report.survey import matches
 from dsm_core.schema.chart_type import KLINES
 from report.samples import NOW, bars, fill, hole, key_of, put
 
@@ -137,6 +138,16 @@ def test_a_series_of_which_only_absences_are_known(store: CacheStore) -> None:
 )
 def test_a_pattern_means_a_symbol_or_a_whole_name(pattern: str | None, fits: bool) -> None:
     assert matches(key_of("BTCUSDT"), pattern) is fits
+
+
+def test_the_key_of_a_series_without_interval_ends_with_its_symbol() -> None:
+    key = key_of("BTCUSDT", None, "funding_rate", "futures_usdt")
+    assert str(key) == "binance/futures_usdt/funding_rate/BTCUSDT"
+    assert SeriesKey.parse(str(key)) == SeriesKey.parse(f"{key}/") == key
+    special = evolve(key, options=(("rate_type", "all"),))
+    assert str(special) == f"{key};rate_type=all"
+    assert SeriesKey.parse(str(special)) == special
+    assert matches(key, "*/BTCUSDT")
 
 
 def test_a_survey_of_nothing_is_empty(store: CacheStore) -> None:

@@ -9,6 +9,7 @@ import calendar
 import re
 from abc import abstractmethod
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import ClassVar, Final
 from urllib.parse import quote, unquote
 
@@ -34,6 +35,15 @@ def _first_monday(month_end: int) -> int:
     return to_ns(day + timedelta(days=(calendar.MONDAY - day.weekday()) % 7)) + _PUBLISHED_AFTER_NS
 
 
+# A plan of a year names hundreds of files, for each symbol those of the same days.
+_quoted = lru_cache(maxsize=1024)(quote)
+
+
+@lru_cache(maxsize=8192)
+def _date(granularity: str, start: int) -> str:
+    return from_ns(start).strftime("%Y-%m" if granularity == "monthly" else "%Y-%m-%d")
+
+
 MONTHLY: Final = Granularity(name="monthly", grid=MonthGrid(), published_at=_first_monday)
 DAILY: Final = Granularity(
     name="daily", grid=EpochGrid(_DAY_NS), published_at=lambda end: end + _PUBLISHED_AFTER_NS
@@ -48,8 +58,9 @@ class VisionClient(ArchiveClient):
     @classmethod
     def check_symbol(cls, symbol: str) -> None:
         """Refuse a symbol that does not have the market's form."""
+        if isinstance(symbol, str):
+            check_symbol(symbol, cls.market)
         super().check_symbol(symbol)
-        check_symbol(symbol, cls.market)
 
     @property
     @abstractmethod
@@ -62,8 +73,8 @@ class VisionClient(ArchiveClient):
 
     def object_url(self, granularity: Granularity, period: TimeRange) -> str:
         """Address of a zip, the symbol percent-encoded."""
-        date = from_ns(period.start).strftime("%Y-%m" if granularity.name == "monthly" else "%Y-%m-%d")
-        return f"{{vision}}/{quote(self.folder(granularity.name))}{quote(self.stem)}-{date}.zip"
+        name = granularity.name
+        return f"{{vision}}/{_quoted(self.folder(name))}{_quoted(self.stem)}-{_date(name, period.start)}.zip"
 
     async def expected_sha256(self, url: str) -> str | None:
         """First word of the CHECKSUM file beside the zip."""

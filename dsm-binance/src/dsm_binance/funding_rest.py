@@ -7,6 +7,7 @@ history pages of USDS-M and COIN-M, read August 2026.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
@@ -16,9 +17,9 @@ import pyarrow as pa
 from dsm_binance.funding_rows import Settlements, intervals_by_spacing, rounded
 from dsm_binance.markets import COIN_M, FUNDING_POOL, USDS_M, Market
 from dsm_binance.rest import translated
-from dsm_binance.symbols import check_symbol
+from dsm_binance.symbols import check_symbol, symbol_info
 from dsm_core.errors import ProtocolChangedError, RequestError, RestAPIError
-from dsm_core.model import NS_PER_MS, NS_PER_S, Origin, RangeSet
+from dsm_core.model import NS_PER_MS, NS_PER_S, Origin, RangeSet, TimeRange, to_ns
 from dsm_core.plugins import Answer, ClientSpec, PagedClient, PageRequest
 
 __all__ = ["CoinMFundingRest", "RATE_TYPES", "UsdsMFundingRest", "check_rate_type"]
@@ -28,6 +29,11 @@ _PAGE_ROWS: Final = 1000
 _HOUR_MS: Final = 3_600_000
 # Two settlements, so that spacing tells the interval of the first one wanted.
 _LOOK_BACK_MS: Final = 16 * _HOUR_MS
+# No pause of a month is known, and a month of hourly settlements fits into a page.
+_WITNESS_MS: Final = 30 * 24 * _HOUR_MS
+_FOREVER: Final = 2**62
+# Contracts with a delivery pay no funding.
+_DELIVERY: Final = re.compile(r"_\d{6}\Z")
 _HOUR_NS: Final = _HOUR_MS * NS_PER_MS
 # Any full hour may settle, since intervals change; what is due may take longer to be written.
 _WRITTEN_WITHIN_NS: Final = 600 * NS_PER_S
@@ -63,13 +69,19 @@ class _FundingRest(PagedClient):
     @classmethod
     def check_symbol(cls, symbol: str) -> None:
         """Refuse a symbol that does not have the market's form."""
+        if isinstance(symbol, str):
+            check_symbol(symbol, cls.market)
         super().check_symbol(symbol)
-        check_symbol(symbol, cls.market)
 
     async def fetch_page(self, page: PageRequest) -> Answer:
         """Settlements from the page's start, or from the last one of the page before."""
         begin_ms = page.start_ms if page.cursor is None else page.cursor
         body, url = await self._ask(max(0, begin_ms - _LOOK_BACK_MS), page.last_ms + _MINUTE_MS)
+        if not body:
+            # A venue in trouble answers nothing too: settlements before the range would show that.
+            body, url = await self._ask(max(0, begin_ms - _WITNESS_MS), page.last_ms + _MINUTE_MS)
+        if not body and not _DELIVERY.search(self.symbol):
+            return Answer(pa.table({}), covered=RangeSet())
         settlements = await self._settlements(body)
         last_ms = _last_ms(body) if len(body) >= _PAGE_ROWS else None
         end = self._sure_until(settlements, page.end) if last_ms is None else last_ms * NS_PER_MS + 1
@@ -80,6 +92,17 @@ class _FundingRest(PagedClient):
             origin=Origin(url=url.partition("?")[0]),
             cursor=last_ms if last_ms is not None and last_ms * NS_PER_MS < page.end else None,
         )
+
+    async def lifetime(self) -> TimeRange | None:
+        """From the first settlement, or the listing, to the last settlement of what trades no more."""
+        info = await symbol_info(self.context, self.market, self.symbol)
+        first, _ = await self._ask(0, limit=1)
+        listed = None if info is None or info.listed_at is None else to_ns(info.listed_at)
+        start = _last_ms(first) * NS_PER_MS if first else listed
+        if start is None or info is None or info.trades:
+            return None if start is None else TimeRange(start, _FOREVER)
+        last, _ = await self._ask(limit=1)
+        return TimeRange(start, _last_ms(last) * NS_PER_MS + 1) if last else None
 
     def unsettled(self, ranges: RangeSet, now: int) -> RangeSet:
         """The last hour or two, whose settlement may not be written yet."""
@@ -97,8 +120,11 @@ class _FundingRest(PagedClient):
             return due
         return hour if last < hour < end and hour > now - _WRITTEN_WITHIN_NS else end
 
-    async def _ask(self, start_ms: int, end_ms: int) -> tuple[list[Mapping[str, Any]], str]:
-        params = {"symbol": self.symbol, "startTime": start_ms, "endTime": end_ms, "limit": _PAGE_ROWS}
+    async def _ask(
+        self, start_ms: int | None = None, end_ms: int | None = None, limit: int = _PAGE_ROWS
+    ) -> tuple[list[Mapping[str, Any]], str]:
+        bounds = {"startTime": start_ms, "endTime": end_ms}
+        params = {"symbol": self.symbol, **{k: v for k, v in bounds.items() if v is not None}, "limit": limit}
         try:
             reply = await self.context.http.get_json(
                 self.market.url("fundingRate"), params, cost=1, pool=FUNDING_POOL

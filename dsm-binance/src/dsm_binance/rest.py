@@ -50,8 +50,9 @@ class _KlinesRest(PagedClient):
     @classmethod
     def check_symbol(cls, symbol: str) -> None:
         """Refuse a symbol that does not have the market's form."""
+        if isinstance(symbol, str):
+            check_symbol(symbol, cls.market)
         super().check_symbol(symbol)
-        check_symbol(symbol, cls.market)
 
     async def fetch_page(self, page: PageRequest) -> Answer:
         """One page; a hole may make it shorter than its window."""

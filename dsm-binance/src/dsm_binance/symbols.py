@@ -34,6 +34,8 @@ _GONE: Final = frozenset(
     {"BREAK", "END_OF_DAY", "SETTLING", "CLOSE", "DELIVERED", "DELIVERING", "PRE_SETTLE"}
 )
 _RECENT_NS: Final = 60 * NS_PER_S
+# Two assets of a pair written as two words are shorter than a whole symbol.
+_SHORTEST_PAIR: Final = 5
 # Perpetuals carry a delivery date in the year 2100.
 _FAR_FUTURE_MS: Final = 4_000_000_000_000
 
@@ -49,15 +51,34 @@ def check_symbol(symbol: str, market: Market) -> None:
     form = _FORMS[market.market_type]
     if symbol == symbol.upper() and form.match(symbol):
         return
+    wrong, several = f"{symbol!r} is not a symbol of {market.market_type}.", _several(symbol, market)
+    if several:
+        hint = f"For several, call get_many({several!r}); `dsm prefetch` takes a --list."
+        raise RequestError(wrong, hint=hint, symbol=symbol, suggestions=several)
     guess = _guess(symbol, market)
     hint = f"Did you mean {guess!r}?" if guess else f"Its symbols look like {_EXAMPLES[market.market_type]}."
-    raise RequestError(
-        f"{symbol!r} is not a symbol of {market.market_type}.", hint=hint, symbol=symbol, suggestion=guess
-    )
+    raise RequestError(wrong, hint=hint, symbol=symbol, suggestion=guess)
+
+
+def _several(text: str, market: Market) -> list[str]:
+    """The symbols of a text that lists some; none where it can be one pair, as in ``BTC USDT``."""
+    words = [word for word in re.split(r"[,;|\s]+", text) if word]
+    is_pair = not re.search(r"[,;|]", text) and min(map(len, words), default=0) < _SHORTEST_PAIR
+    if len(words) < 2 or is_pair:
+        return []
+    symbols = [_guess(word, market) for word in words]
+    return [symbol for symbol in symbols if symbol is not None]
 
 
 def _guess(symbol: str, market: Market) -> str | None:
-    bare = re.sub(r"[^\w]|_", "", symbol.upper())
+    symbol = symbol.strip().upper()
+    if symbol.count("/") > 1 or "\\" in symbol:
+        return None
+    if _FORMS[market.market_type].match(symbol):
+        return symbol
+    # What a contract settles in stands behind a colon elsewhere, and so does a symbol behind its venue.
+    head, _, tail = symbol.partition(":")
+    bare = re.sub(r"[^\w]|_", "", tail if tail and "/" not in head else head)
     bare = re.sub(r"(PERP|SWAP|\d{6})\Z", "", bare)
     if not re.match(r"\w{2,30}\Z", bare):
         return None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dsm_core.output.market_data_set import MarketDataSet
     from dsm_core.plugins.interface import DataClientInterface
     from dsm_core.plugins.registry import DataProvider
+    from dsm_core.progress import show_progress
 
 __all__ = [
     "AsyncDataSourceManager",
@@ -51,6 +52,7 @@ __all__ = [
     "Updated",
     "__version__",
     "get",
+    "show_progress",
 ]
 
 _HOMES = {
@@ -75,6 +77,7 @@ _HOMES = {
     "Prefetched": "output.delivery",
     "Segment": "model.provenance",
     "get": "manager",
+    "show_progress": "progress",
 }
 
 

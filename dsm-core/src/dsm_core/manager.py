@@ -20,6 +20,7 @@ from dsm_core.fcp.request import CallOptions, Moment, Request
 from dsm_core.fcp.universe import load_universe
 from dsm_core.fcp.upkeep import Updated, update_series
 from dsm_core.model.interval import Interval
+from dsm_core.model.request import Last
 from dsm_core.model.series import SeriesKey
 from dsm_core.output import MarketData, MarketDataSet
 from dsm_core.output.delivery import Prefetched, check_length, finish, finish_many, prefetched
@@ -137,7 +138,7 @@ class DataSourceManager(Face):
         interval
             Bar length: ``"1m"``, ``Interval.HOUR_1``.
         last
-            Instead of ``start_time``: a span (``"7d"``) or a number of bars.
+            Instead of ``start_time``: a span (``"7d"``, a timedelta) or a number of bars.
         columns
             Which columns, in that order; all when left out. What is fetched stays the same.
         inclusive
@@ -363,7 +364,7 @@ def get(
     start: Moment | None = None,
     end: Moment | None = None,
     *,
-    last: str | int | None = None,
+    last: Last | None = None,
     **options: Any,
 ) -> pd.DataFrame:
     """Frame of one series, through a manager made for this call.

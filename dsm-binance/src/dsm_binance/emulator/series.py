@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -17,13 +17,14 @@ __all__ = ["Series"]
 
 _MINUTE: Final = INTERVALS["1m"]
 _HOUR: Final = INTERVALS["1h"]
+_DAY: Final = INTERVALS["1d"]
 _MONTH: Final = INTERVALS["1M"]
 
 
 class Series:
     """Generated bars of one listing at every interval.
 
-    Hours are kept by the month, because days, weeks and months are made of them.
+    Hours are kept by the month or the day, because days, weeks and months are made of them.
     """
 
     def __init__(self, seed: int, listing: Listing, outages: Sequence[Outage], store: Store[Bars]) -> None:
@@ -84,18 +85,19 @@ class Series:
         return bars.take(kept)
 
     def _hours(self, start_ms: int, end_ms: int) -> Bars:
-        parts = []
-        month = _MONTH.floor(start_ms)
-        while month < end_ms:
-            parts.append(self._hours_of(month).between(start_ms, end_ms))
-            month = _MONTH.after(month)
-        return Bars.join(parts)
+        return Bars.join([part.between(start_ms, end_ms) for part in self._held_hours(start_ms, end_ms)])
 
-    def _hours_of(self, month: int) -> Bars:
-        key = (self.listing.market, self.listing.symbol, month)
-        return self._store.get_or_build(
-            key, lambda: self._minutes(month, _MONTH.after(month)).aggregate(_HOUR)
-        )
+    def _held_hours(self, start_ms: int, end_ms: int) -> Iterator[Bars]:
+        """Hours of whole months, and of days where no month is asked for whole."""
+        at = _DAY.floor(start_ms)
+        while at < end_ms:
+            unit = _MONTH if at == _MONTH.floor(at) and _MONTH.after(at) <= end_ms else _DAY
+            yield self._hours_of(at, unit.after(at))
+            at = unit.after(at)
+
+    def _hours_of(self, start_ms: int, end_ms: int) -> Bars:
+        key = (self.listing.market, self.listing.symbol, start_ms, end_ms)
+        return self._store.get_or_build(key, lambda: self._minutes(start_ms, end_ms).aggregate(_HOUR))
 
     def _seconds(self, start_ms: int, end_ms: int) -> Bars:
         minutes = self._minutes(_MINUTE.floor(start_ms), _MINUTE.ceil(end_ms))

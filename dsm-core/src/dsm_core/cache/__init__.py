@@ -2,7 +2,7 @@
 
 from dsm_core.cache.admin import CachedSeries, SeriesLedger
 from dsm_core.cache.clear import Cleared
-from dsm_core.cache.documents import DocumentStore
+from dsm_core.cache.documents import CachedDocument, DocumentStore
 from dsm_core.cache.merge import CacheBatch
 from dsm_core.cache.paths import escape, unescape
 from dsm_core.cache.read import CachedRows
@@ -11,6 +11,7 @@ from dsm_core.cache.store import CacheStore
 __all__ = [
     "CacheBatch",
     "CacheStore",
+    "CachedDocument",
     "CachedRows",
     "CachedSeries",
     "Cleared",

@@ -19,7 +19,7 @@ from dsm_core.model.coverage import Ledger, LedgerEntry
 from dsm_core.model.series import SeriesKey
 from dsm_core.model.time_range import RangeSet
 
-__all__ = ["CachedSeries", "SeriesLedger", "list_ledgers", "list_series", "verify_files"]
+__all__ = ["CachedSeries", "SeriesLedger", "cache_files", "list_ledgers", "list_series", "verify_files"]
 
 _LEVELS: Final = 5
 _ATTEMPTS: Final = 5
@@ -58,7 +58,7 @@ class SeriesLedger:
 def list_series(root: str) -> list[CachedSeries]:
     """Summary of every series, by path, from what the files tell of themselves."""
     found = []
-    for folder, paths in groupby(_files(root), key=os.path.dirname):
+    for folder, paths in groupby(cache_files(root), key=os.path.dirname):
         told = [facts for path in paths if (facts := _told(path)) is not None]
         if told:
             found.append(_summary(folder, told))
@@ -67,14 +67,14 @@ def list_series(root: str) -> list[CachedSeries]:
 
 def list_ledgers(root: str, keep: Callable[[SeriesKey], bool]) -> Iterator[SeriesLedger]:
     """Each series that ``keep`` likes, by path, from what its files tell of themselves."""
-    for folder, paths in groupby(_files(root), key=os.path.dirname):
+    for folder, paths in groupby(cache_files(root), key=os.path.dirname):
         found = list(paths)
         for _ in range(_ATTEMPTS):
             try:
                 known = _series_ledger(folder, found, keep)
             except FileNotFoundError:
                 # A fold replaced what was listed: look again.
-                found = list(_files(folder, _LEVELS))
+                found = list(cache_files(folder, _LEVELS))
                 continue
             if known is not None:
                 yield known
@@ -83,7 +83,7 @@ def list_ledgers(root: str, keep: Callable[[SeriesKey], bool]) -> Iterator[Serie
 
 def verify_files(root: str) -> Iterator[tuple[Path, str | None]]:
     """Every file, with what is wrong with it, or None; nothing is changed."""
-    for path in _files(root):
+    for path in cache_files(root):
         try:
             with open(path, "rb") as file:
                 result = decode(path, pa.py_buffer(file.read()))
@@ -185,7 +185,7 @@ def _rows_by_source(file: _Told, entries: Sequence[LedgerEntry], *, whole: bool)
     return rows
 
 
-def _files(root: str, level: int = 0) -> Iterator[str]:
+def cache_files(root: str, level: int = 0) -> Iterator[str]:
     """Paths of cache files five folders down, sorted; symbolic links are not followed."""
     try:
         with os.scandir(root) as scan:
@@ -194,6 +194,6 @@ def _files(root: str, level: int = 0) -> Iterator[str]:
         return
     for entry in entries:
         if level < _LEVELS and entry.is_dir(follow_symlinks=False):
-            yield from _files(entry.path, level + 1)
+            yield from cache_files(entry.path, level + 1)
         elif level == _LEVELS and entry.name.endswith(SUFFIX) and entry.is_file(follow_symlinks=False):
             yield entry.path

@@ -1,38 +1,39 @@
-"""Removing whole series, one period at a time, so that no writer is caught half way."""
+"""Removing whole series, one period at a time, so that no writer is caught half way; and documents."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
 from attrs import frozen
 
 from dsm_core.cache.admin import CachedSeries, list_series
+from dsm_core.cache.damaged import is_set_aside, list_damaged
 from dsm_core.cache.disk import check_inside, sync_folder
+from dsm_core.cache.documents import files_of, list_documents
 from dsm_core.cache.file import SUFFIX
 from dsm_core.cache.folder import SeriesFolder
 from dsm_core.cache.period import Period, kind_of_interval, parse_period
 from dsm_core.model.series import SeriesKey
 
-__all__ = ["Cleared", "clear_series", "set_aside_files"]
+__all__ = ["Cleared", "clear_documents", "clear_series"]
 
-_LEVELS = 5
 _LOCK = ".lock"
-_NOTES = (".corrupt", ".newer", ".outdated")
 
 
 @frozen(kw_only=True)
 class Cleared:
-    """What was removed: how many series, their files (those set aside among them) and bytes."""
+    """What was removed: how many series and documents, their files (set aside ones too) and bytes."""
 
     series: int = 0
+    documents: int = 0
     files: int = 0
     bytes: int = 0
 
 
 def clear_series(root: str, keep: Callable[[SeriesKey], bool]) -> Cleared:
-    """Remove every series that ``keep`` does not like, its folder too.
+    """Remove every series that ``keep`` does not like, its folder too; one that is all damaged as well.
 
     Raises
     ------
@@ -40,7 +41,7 @@ def clear_series(root: str, keep: Callable[[SeriesKey], bool]) -> Cleared:
         When a folder leads out of ``root``, or another writer keeps a period too long.
     """
     series = files = size = 0
-    for held in list_series(root):
+    for held in (*list_series(root), *list_damaged(root)):
         if keep(held.key):
             continue
         check_inside(root, str(held.path))
@@ -50,19 +51,27 @@ def clear_series(root: str, keep: Callable[[SeriesKey], bool]) -> Cleared:
     return Cleared(series=series, files=files, bytes=size)
 
 
-def set_aside_files(root: str) -> Iterator[str]:
-    """Files that were damaged, too old or too new, and were moved out of the way."""
-    for folder, folders, names in os.walk(root):
-        depth = os.path.relpath(folder, root).count(os.sep) + 1
-        if depth == _LEVELS:
-            folders.clear()
-            yield from (os.path.join(folder, n) for n in sorted(names) if _is_set_aside(n))
-        folders.sort()
+def clear_documents(root: str, keep: Callable[[str], bool]) -> Cleared:
+    """Remove every document whose name ``keep`` does not like, with what its writers left.
 
-
-def _is_set_aside(name: str) -> bool:
-    period, found, rest = name.partition(SUFFIX)
-    return bool(found) and parse_period(period) is not None and rest.startswith(_NOTES)
+    Raises
+    ------
+    CacheUnavailableError
+        When a folder leads out of ``root``.
+    """
+    documents = files = size = 0
+    for held in list_documents(root):
+        if keep(held.name):
+            continue
+        folder = str(held.path.parent)
+        check_inside(root, folder)
+        documents, size = documents + 1, size + held.bytes
+        for path in files_of(held):
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+                files += 1
+        _remove_folders(root, folder)
+    return Cleared(documents=documents, files=files, bytes=size)
 
 
 def _remove(held: CachedSeries) -> list[int]:
@@ -97,7 +106,7 @@ def _coarse_of(folder: SeriesFolder, name: str) -> Period | None:
         # Locks and temporaries are named after the coarse period itself.
         period = parse_period(name.split(".")[1])
         return period if period is not None and period.kind == folder.coarse else None
-    if not (name.endswith(SUFFIX) or _is_set_aside(name)):
+    if not (name.endswith(SUFFIX) or is_set_aside(name)):
         return None
     period = parse_period(name.partition(SUFFIX)[0])
     return None if period is None or period.kind < folder.coarse else folder.coarse_of(period)

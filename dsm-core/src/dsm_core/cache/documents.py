@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 
 from dsm_core.cache.disk import check_inside, make_folder, patiently, sync_folder
-from dsm_core.cache.paths import escape
+from dsm_core.cache.paths import escape, unescape
 from dsm_core.cache.report import unavailable
 
-__all__ = ["DocumentStore", "StoredDocument"]
+__all__ = ["CachedDocument", "DocumentStore", "StoredDocument", "files_of", "list_documents"]
+
+_SUFFIX: Final = ".json"
+_LEFT: Final = re.compile(r"\.[0-9a-f]{16}\.tmp\Z")
+_LEVELS: Final = 4
 
 
 @frozen
@@ -24,6 +29,26 @@ class StoredDocument:
     """A document and when it was fetched, UTC nanoseconds."""
 
     body: Any
+    fetched: int
+
+
+@frozen(kw_only=True)
+class CachedDocument:
+    """A document on disk.
+
+    Parameters
+    ----------
+    name
+        Its parts with slashes between them: ``binance/spot/universe/symbols``.
+    path, bytes
+        Where it is, and its size.
+    fetched
+        When its facts were looked up, UTC nanoseconds.
+    """
+
+    name: str
+    path: Path
+    bytes: int
     fetched: int
 
 
@@ -72,4 +97,36 @@ class DocumentStore:
             sync_folder(os.path.dirname(path))
 
     def _path(self, parts: Sequence[str]) -> str:
-        return os.path.join(self.root, *(escape(part, keep="lower") for part in parts)) + ".json"
+        return os.path.join(self.root, *(escape(part, keep="lower") for part in parts)) + _SUFFIX
+
+
+def list_documents(root: str) -> Iterator[CachedDocument]:
+    """Every document, by path; files of other make are passed over."""
+    for folder, folders, names in os.walk(root):
+        depth = 0 if folder == root else os.path.relpath(folder, root).count(os.sep) + 1
+        folders[:] = sorted(folders) if depth + 1 < _LEVELS else []
+        for name in sorted(n for n in names if n.endswith(_SUFFIX)):
+            found = _document(root, os.path.join(folder, name))
+            if found is not None:
+                yield found
+
+
+def files_of(held: CachedDocument) -> list[str]:
+    """The document's own file, and what writers that were killed left of it."""
+    path = str(held.path)
+    folder, name = os.path.split(path)
+    with suppress(FileNotFoundError):
+        left = (n for n in sorted(os.listdir(folder)) if n.startswith(name))
+        return [path, *(os.path.join(folder, n) for n in left if _LEFT.fullmatch(n[len(name) :]))]
+    return [path]
+
+
+def _document(root: str, path: str) -> CachedDocument | None:
+    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+        body = Path(path).read_bytes()
+        held = json.loads(body)
+        parts = os.path.relpath(path, root).removesuffix(_SUFFIX).split(os.sep)
+        if isinstance(held, dict) and held.keys() == {"fetched", "body"} and not os.path.islink(path):
+            name = "/".join(map(unescape, parts))
+            return CachedDocument(name=name, path=Path(path), bytes=len(body), fetched=int(held["fetched"]))
+    return None

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from dsm_core.cache.admin import CachedSeries, SeriesLedger, list_ledgers, list_series, verify_files
-from dsm_core.cache.clear import Cleared, clear_series, set_aside_files
+from dsm_core.cache.clear import Cleared, clear_documents, clear_series
+from dsm_core.cache.damaged import list_damaged, set_aside_files
 from dsm_core.cache.disk import check_inside, make_folder
+from dsm_core.cache.documents import CachedDocument, list_documents
 from dsm_core.cache.folder import SeriesFolder
 from dsm_core.cache.merge import CacheBatch, changes_by_period
 from dsm_core.cache.paths import series_folder
@@ -124,6 +126,16 @@ class CacheStore:
         with unavailable(self._root):
             return list_series(self._root)
 
+    def damaged(self) -> list[CachedSeries]:
+        """Each series that has files and none that can serve; it is not in :meth:`ls`."""
+        with unavailable(self._root):
+            return list_damaged(self._root)
+
+    def documents(self) -> list[CachedDocument]:
+        """Facts kept beside the series, such as the symbols of a market."""
+        with unavailable(self._root):
+            return list(list_documents(self._root))
+
     def ledgers(self, keep: Callable[[SeriesKey], bool] = lambda _: True) -> Iterator[SeriesLedger]:
         """What is known of each series that ``keep`` likes, by path; of the other caches nothing.
 
@@ -160,8 +172,8 @@ class CacheStore:
     def clear(self, keep: Callable[[SeriesKey], bool] = lambda _: False) -> Cleared:
         """Remove every series that ``keep`` does not like, under the locks that writers take.
 
-        Files set aside go with their series. Links are not followed, and nothing that the cache
-        did not write is removed.
+        Files set aside go with their series, and so does one that is all damaged. Links are not
+        followed, and nothing that the cache did not write is removed.
 
         Raises
         ------
@@ -170,6 +182,17 @@ class CacheStore:
         """
         with unavailable(self._root):
             return clear_series(self._root, keep)
+
+    def clear_documents(self, keep: Callable[[str], bool] = lambda _: False) -> Cleared:
+        """Remove every document whose name ``keep`` does not like; what is asked again is fetched anew.
+
+        Raises
+        ------
+        CacheUnavailableError
+            When a file cannot be removed.
+        """
+        with unavailable(self._root):
+            return clear_documents(self._root, keep)
 
     def _series(self, root: str, key: SeriesKey, schema: ChartSchema) -> Series:
         known = self._known.get((root, key))

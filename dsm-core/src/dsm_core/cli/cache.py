@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dsm_core.cli.cache_upkeep import clear, stats
+from dsm_core.cli.cache_upkeep import clear, stats, sum_text
 from dsm_core.cli.console import say_note
 from dsm_core.cli.failure import ExitCode
 from dsm_core.cli.grid_text import grid_lines
@@ -16,7 +16,7 @@ from dsm_core.cli.options import cache_dir_option, config_option, format_option,
 from dsm_core.cli.store import open_store
 
 if TYPE_CHECKING:
-    from dsm_core.cache.admin import CachedSeries
+    from dsm_core.cache import CachedDocument, CachedSeries
 
 __all__ = ["cache"]
 
@@ -31,17 +31,20 @@ def cache() -> None:
 @config_option
 @format_option("table", "json", default="table")
 def list_series(cache_dir: Path | None, config: Path | None, form: str) -> None:
-    """List the series that the cache holds."""
+    """List the series that the cache holds, and the facts kept beside them."""
     store = open_store(cache_dir, config)
-    held = store.ls()
+    held, damaged, documents = store.ls(), store.damaged(), store.documents()
     if form == "json":
-        click.echo(json.dumps([_facts(series) for series in held], indent=1))
+        told = [_facts(series, "series") for series in held]
+        told += [_facts(series, "damaged") for series in damaged]
+        click.echo(json.dumps([*told, *map(_document_facts, documents)], indent=1))
         return
     header = ("series", "files", "rows", "kB", "first (UTC)", "last (UTC)")
-    for line in grid_lines(header, list(map(_cells, held)), right=frozenset({1, 2, 3})) if held else ():
+    cells = [*map(_cells, held), *((*_cells(series)[:4], "damaged", "") for series in damaged)]
+    cells += [(held.name, "1", "", f"{held.bytes / 1000:.0f}", "", "") for held in documents]
+    for line in grid_lines(header, cells, right=frozenset({1, 2, 3})) if cells else ():
         click.echo(line)
-    size = sum(series.bytes for series in held)
-    say_note(f"{store.root}: {len(held)} series, {size / 1e6:.1f} MB")
+    say_note(f"{store.root}: {sum_text([*held, *damaged], documents)}")
 
 
 @cache.command()
@@ -72,7 +75,7 @@ for _command in (stats, clear):
     cache.add_command(_command)
 
 
-def _facts(series: CachedSeries) -> dict[str, Any]:
+def _facts(series: CachedSeries, kind: str) -> dict[str, Any]:
     from dsm_core.model.time_range import from_ns  # noqa: PLC0415 - brings attrs
 
     def time(t: int | None) -> str | None:
@@ -80,6 +83,7 @@ def _facts(series: CachedSeries) -> dict[str, Any]:
 
     return {
         "series": str(series.key),
+        "kind": kind,
         "path": str(series.path),
         "files": series.files,
         "rows": series.rows,
@@ -87,6 +91,14 @@ def _facts(series: CachedSeries) -> dict[str, Any]:
         "first": time(series.first),
         "last": time(series.last),
     }
+
+
+def _document_facts(held: CachedDocument) -> dict[str, Any]:
+    ends = {"first": None, "last": None}
+    path = str(held.path)
+    return {
+        "series": held.name, "kind": "document", "path": path, "files": 1, "rows": 0, "bytes": held.bytes
+    } | ends  # fmt: skip
 
 
 def _cells(series: CachedSeries) -> tuple[str, ...]:

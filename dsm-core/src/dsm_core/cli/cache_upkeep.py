@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,9 @@ from dsm_core.cli.options import cache_dir_option, config_option, debug_option, 
 from dsm_core.cli.store import open_store
 
 if TYPE_CHECKING:
-    from dsm_core.cache import CachedSeries
+    from dsm_core.cache import CachedDocument, CachedSeries
 
-__all__ = ["clear", "stats"]
+__all__ = ["clear", "stats", "sum_text"]
 
 _HEADER = (
     "provider",
@@ -43,7 +44,8 @@ _HEADER = (
 def stats(as_json: bool, cache_dir: Path | None, config: Path | None) -> None:
     """Count series, files, rows and bytes, by provider, market, chart type and interval."""
     store = open_store(cache_dir, config)
-    held = store.ls()
+    damaged, documents = store.damaged(), store.documents()
+    held = [*store.ls(), *damaged]
     groups: dict[tuple[str, ...], list[CachedSeries]] = {}
     for series in held:
         groups.setdefault(_group(series), []).append(series)
@@ -52,6 +54,8 @@ def stats(as_json: bool, cache_dir: Path | None, config: Path | None) -> None:
         names = ("provider", "market_type", "chart_type", "interval")
         told = [dict(zip(names, group, strict=True)) | _counts(groups[group]) for group in sorted(groups)]
         whole = {"dir": str(store.root), **_counts(held), "groups": told, "set_aside": list(map(str, aside))}
+        whole["damaged"] = [str(series.key) for series in damaged]
+        whole["documents"] = {"count": len(documents), "bytes": sum(one.bytes for one in documents)}
         click.echo(json.dumps(whole, indent=1))
         return
     rows = [_cells(group, _counts(groups[group])) for group in sorted(groups)]
@@ -59,7 +63,8 @@ def stats(as_json: bool, cache_dir: Path | None, config: Path | None) -> None:
         rows.append(_cells(("all", "", "", ""), _counts(held)))
     for line in grid_lines(_HEADER, rows, right=frozenset({4, 5, 6, 7})) if rows else ():
         click.echo(line)
-    say_note(f"{store.root}: {_sum(held)}, {len(aside)} damaged file{'s' * (len(aside) != 1)} set aside")
+    set_aside = f"{len(aside)} damaged file{'s' * (len(aside) != 1)} set aside"
+    say_note(f"{store.root}: {sum_text(held, documents)}, {set_aside}")
 
 
 @click.command()
@@ -79,23 +84,27 @@ def clear(
     cache_dir: Path | None,
     config: Path | None,
 ) -> None:
-    """Remove the series that GLOB means, or all of them.
+    """Remove the series that GLOB means, or all of them; damaged ones too.
 
-    GLOB means symbols or series keys, as in 'BTC*' or 'binance/spot/*'.
+    GLOB means symbols or series keys, as in 'BTC*' or 'binance/spot/*', and the facts kept beside them,
+    such as 'binance/spot/universe/symbols'.
     """
-    from dsm_core.report.survey import matches  # noqa: PLC0415 - brings Arrow
+    from dsm_core.model.series import matches  # noqa: PLC0415 - brings attrs
 
     store = open_store(cache_dir, config)
-    meant = [series for series in store.ls() if matches(series.key, glob)]
-    if meant and not yes:
-        _ask(ctx, f"Remove {_sum(meant)} from {store.root}?")
-    keys = {series.key for series in meant}
+    meant = [series for series in (*store.ls(), *store.damaged()) if matches(series.key, glob)]
+    documents = [held for held in store.documents() if glob is None or fnmatchcase(held.name, glob)]
+    if (meant or documents) and not yes:
+        _ask(ctx, f"Remove {sum_text(meant, documents)} from {store.root}?")
+    keys, names = {series.key for series in meant}, {held.name for held in documents}
     removed = store.clear(lambda key: key not in keys)
+    beside = store.clear_documents(lambda name: name not in names)
+    files, size = removed.files + beside.files, removed.bytes + beside.bytes
     if as_json:
-        click.echo(json.dumps({"series": removed.series, "files": removed.files, "bytes": removed.bytes}))
+        told = {"series": removed.series, "documents": beside.documents, "files": files, "bytes": size}
+        click.echo(json.dumps(told))
         return
-    files = f"{removed.files} file{'s' * (removed.files != 1)}"
-    say_note(f"Removed {removed.series} series, {files}, {removed.bytes / 1e6:.1f} MB.")
+    say_note(f"Removed {_parts_text(removed.series, beside.documents, files, size)}.")
 
 
 def _ask(ctx: click.Context, question: str) -> None:
@@ -131,9 +140,13 @@ def _cells(group: tuple[str, ...], counts: dict[str, Any]) -> tuple[str, ...]:
     return (*group, *numbers, f"{counts['bytes'] / 1e6:.1f}", *ends)
 
 
-def _sum(held: Iterable[CachedSeries]) -> str:
+def sum_text(held: Iterable[CachedSeries], documents: Collection[CachedDocument]) -> str:
+    """How much there is, in words."""
     counts = _counts(held)
-    return (
-        f"{counts['series']} series, {counts['files']} file{'s' * (counts['files'] != 1)}, "
-        f"{counts['bytes'] / 1e6:.1f} MB"
-    )
+    size = counts["bytes"] + sum(one.bytes for one in documents)
+    return _parts_text(counts["series"], len(documents), counts["files"] + len(documents), size)
+
+
+def _parts_text(series: int, documents: int, files: int, size: int) -> str:
+    beside = f"{documents} document{'s' * (documents != 1)}, " if documents else ""
+    return f"{series} series, {beside}{files} file{'s' * (files != 1)}, {size / 1e6:.1f} MB"

@@ -18,6 +18,7 @@ from dsm_core.cli.sink import opened_sink
 from dsm_core.fcp.plan import Plan
 from dsm_core.manager import DataSourceManager
 from dsm_core.model.time_range import TimeRange
+from dsm_core.model.wording import counted
 from dsm_core.output import MarketData
 
 __all__ = ["fetch", "show_plan"]
@@ -83,9 +84,9 @@ def _call(asked: SeriesArguments) -> dict[str, Any]:
 def _summarize(data: MarketData, output: Path | None) -> None:
     told = data.handle.value
     origin = ", ".join(f"{source} {rows}" for source, rows in told["sources"].items())
-    parts = [f"{told['rows']} rows of {told['series']}"]
+    parts = [f"{counted(told['rows'], 'row')} of {told['series']}"]
     parts += [f"from {origin}"] if origin else []
-    parts.append(f"{data.requests} request{'s' * (data.requests != 1)}")
+    parts.append(counted(data.requests, "request"))
     parts += [f"written to {output}"] if output is not None else []
     say_note(", ".join(parts))
     for gap in data.gaps[:_GAPS_SHOWN]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
-from typing import Any
 
 import click
 
-__all__ = ["colour_choice", "is_live", "say", "say_note"]
+__all__ = ["colour_choice", "say", "say_note"]
 
 _COLOURS = {"error": "red", "warning": "yellow", "hint": "cyan"}
 
@@ -28,9 +26,3 @@ def say(kind: str, text: str) -> None:
 def say_note(text: str) -> None:
     """Write a line of no urgency to stderr."""
     click.echo(text, err=True, color=colour_choice())
-
-
-def is_live(stream: Any = None) -> bool:
-    """Whether a stream (stderr by default) is a terminal that can rewrite its line."""
-    stream = sys.stderr if stream is None else stream
-    return bool(stream.isatty()) and os.environ.get("TERM") != "dumb"

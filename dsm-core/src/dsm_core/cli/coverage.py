@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dsm_core.cli.console import colour_choice, is_live, say_note
+from dsm_core.cli.console import colour_choice, say_note
 from dsm_core.cli.options import cache_dir_option, config_option, debug_option, json_option
 from dsm_core.cli.store import open_store
 
@@ -62,6 +62,7 @@ def coverage(
 
 
 def _draw(found: list[SeriesCoverage]) -> None:
+    from dsm_core.progress import is_live  # noqa: PLC0415 - brings attrs
     from dsm_core.report import draw  # noqa: PLC0415 - brings Arrow
 
     colour = is_live(sys.stdout) and colour_choice() is not False

@@ -14,13 +14,14 @@ from dsm_core.cli.console import say, say_note
 from dsm_core.cli.failure import ExitCode
 from dsm_core.cli.grid_text import grid_lines
 from dsm_core.cli.options import cache_dir_option, config_option, debug_option
+from dsm_core.cli.store import opened_cache
 
 if TYPE_CHECKING:
     from dsm_core.cache import CacheStore
     from dsm_core.config import DSMConfig
     from dsm_core.porting import ImportedFile
 
-__all__ = ["ImportArguments", "import_options", "opened_cache", "run_import"]
+__all__ = ["ImportArguments", "import_options", "run_import"]
 
 Wrapped = TypeVar("Wrapped", bound=Callable[..., Any])
 
@@ -67,16 +68,6 @@ def import_options(command: Wrapped) -> Wrapped:
     return command
 
 
-def opened_cache(cache_dir: Path | None, config: Path | None) -> tuple[CacheStore, DSMConfig]:
-    """The cache of a command, and its configuration."""
-    from dsm_core.cache import CacheStore  # noqa: PLC0415 - brings Arrow
-    from dsm_core.config import default_cache_dir, load_config  # noqa: PLC0415
-
-    loaded = load_config(config)
-    root = cache_dir or default_cache_dir(loaded)
-    return CacheStore(root, read_from=loaded.cache.read_from), loaded
-
-
 def run_import(
     ctx: click.Context,
     given: ImportArguments,
@@ -105,7 +96,8 @@ def run_import(
                 file.problem if str(file.path) in file.problem else f"{file.path}: {file.problem}",
             )
     refused = sum(file.outcome == "refused" for file in files)
-    say_note(f"{store.root}: {sum(f.rows for f in files)} rows from {_files(len(files))}, {refused} refused")
+    rows = sum(file.rows for file in files)
+    say_note(f"{store.root}: {rows} row{'s' * (rows != 1)} from {_files(len(files))}, {refused} refused")
     if refused:
         ctx.exit(ExitCode.INCOMPLETE)
 

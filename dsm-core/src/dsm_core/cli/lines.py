@@ -15,6 +15,7 @@ from dsm_core.errors import DSMError
 from dsm_core.fcp.upkeep import Updated
 from dsm_core.model.provenance import Gap
 from dsm_core.model.time_range import from_ns, iso
+from dsm_core.model.wording import counted
 from dsm_core.output.delivery import Prefetched
 
 __all__ = ["SeriesLine", "exit_code_of_lines", "gap_facts", "print_lines", "time_text"]
@@ -77,9 +78,9 @@ class SeriesLine:
     def __str__(self) -> str:
         if self.error is not None:
             return f"{self.series}: failed: {' '.join(in_shell_words(self.error, str(self.error)).split())}"
-        parts = [f"{self.rows} new rows"]
+        parts = [counted(self.rows, "new row")]
         parts += [] if self.until is None else [f"to {iso(self.until)}"]
-        parts.append(f"{self.requests} request{'s' * (self.requests != 1)}")
+        parts.append(counted(self.requests, "request"))
         lacking = self.open_gaps
         if lacking:
             more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
@@ -117,7 +118,7 @@ def print_lines(lines: Sequence[SeriesLine], *, as_json: bool) -> ExitCode:
         return exit_code_of_lines(lines)
     for line in lines:
         click.echo(line)
-    counts = f"{total['rows']} new rows, {total['requests']} requests"
+    counts = f"{counted(total['rows'], 'new row')}, {counted(total['requests'], 'request')}"
     trouble = f", {partial} incomplete ({failed} failed)" if partial else ""
     say_note(f"{len(lines)} series, {counts}{trouble}")
     return exit_code_of_lines(lines)

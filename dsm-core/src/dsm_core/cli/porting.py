@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 import click
 
 from dsm_core.cli.console import say_note
-from dsm_core.cli.import_options import ImportArguments, import_options, opened_cache, run_import
+from dsm_core.cli.import_options import ImportArguments, import_options, run_import
 from dsm_core.cli.options import cache_dir_option, config_option, debug_option, json_option
 from dsm_core.cli.plugin_commands import FoundCommand, PluginGroup, installed_commands
+from dsm_core.cli.store import opened_cache
 
 if TYPE_CHECKING:
     from dsm_core.model.series import SeriesKey
@@ -74,7 +75,8 @@ def export(
         for path in done.files:
             click.echo(path)
     size = f"{done.size_bytes / 1e6:.1f} MB"
-    say_note(f"{done.folder}: {len(done.series)} series, {done.rows} rows, {size}")
+    rows = f"{done.rows} row{'s' * (done.rows != 1)}"
+    say_note(f"{done.folder}: {len(done.series)} series, {rows}, {size}")
 
 
 def _facts(done: Exported) -> dict[str, Any]:

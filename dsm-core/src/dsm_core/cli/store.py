@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dsm_core.cache import CacheStore
+    from dsm_core.config import DSMConfig
 
-__all__ = ["open_store"]
+__all__ = ["open_store", "opened_cache"]
 
 
 def open_store(cache_dir: Path | None, config: Path | None) -> CacheStore:
@@ -19,8 +20,13 @@ def open_store(cache_dir: Path | None, config: Path | None) -> CacheStore:
     ConfigError
         When the configuration is wrong, also where the folder is named: it is told here as everywhere.
     """
+    return opened_cache(cache_dir, config)[0]
+
+
+def opened_cache(cache_dir: Path | None, config: Path | None) -> tuple[CacheStore, DSMConfig]:
+    """The cache, which reads the others that the configuration names, and the configuration."""
     from dsm_core.cache import CacheStore  # noqa: PLC0415 - brings Arrow
     from dsm_core.config import default_cache_dir, load_config  # noqa: PLC0415
 
     loaded = load_config(config)
-    return CacheStore(cache_dir or default_cache_dir(loaded))
+    return CacheStore(cache_dir or default_cache_dir(loaded), read_from=loaded.cache.read_from), loaded

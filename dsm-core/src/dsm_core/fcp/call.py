@@ -114,6 +114,7 @@ class Call:
             self._span.range,
             held,
             self._now,
+            ledger=self._keeper.ledger,
             asks_clock=self._asks_clock(),
             open_bar=self._open_bar,
         )

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from dsm_core.errors import RequestError, UnsupportedChartTypeError, UnsupportedIntervalError
 from dsm_core.fcp.request import Request
 from dsm_core.fcp.series import Series
+from dsm_core.model.interval import Interval
 from dsm_core.model.names import ChartType, DataSource, MarketType
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.provider import Provider
@@ -39,11 +40,15 @@ def serving(
         return served
     spec = next(iter(classes.values())).spec
     known = dict.fromkeys(i for cls in classes.values() for i in cls.spec.intervals)
-    asked = "an interval" if request.interval is None else f"the interval {request.interval!s}"
-    verb = "needs" if request.interval is None else "has no bars of"
+    series = f"{spec.market_type} {spec.chart_type}"
+    wrong = f"{series} has no bars of the interval {request.interval!s}."
+    if request.interval is None:
+        wrong = f"{series} needs an interval."
+    elif request.interval == Interval.SECOND_1:
+        wrong = f"{series} has no bars of 1s, which is what a call without an interval asks for."
     raise UnsupportedIntervalError(
-        f"{spec.market_type} {spec.chart_type} {verb} {asked}.",
-        hint=f"It has: {', '.join(known)}.",
+        wrong,
+        hint=f"Give one of: {', '.join(known)}." if known else "It has no interval; give none.",
         interval=None if request.interval is None else str(request.interval),
     )
 

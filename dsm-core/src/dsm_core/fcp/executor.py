@@ -60,6 +60,7 @@ class _SourceRun:
     """What is known of one source during one call."""
 
     skip: set[str] = field(factory=set)
+    is_sparing: bool = True
     listed: frozenset[str] | None = None
     asked_listing: bool = False
     absent: int = 0
@@ -122,9 +123,17 @@ class Execution:
         DSMError
             Only errors that make going on pointless: credentials, a wrong request.
         """
+        runs = [(client, _SourceRun()) for client in self.series.sources]
         try:
-            for client in self.series.sources:
-                await self._ask(client)
+            for client, run in runs:
+                await self._ask(client, run)
+            for client, run in runs[:-1]:
+                # Objects that were left to later sources, which did not have the rest.
+                run.is_sparing = False
+                await self._ask(client, run)
+            for client, run in runs:
+                if run.unknown_symbol is not None:
+                    await self._unknown_symbol(client, run.unknown_symbol)
         finally:
             await self.keeper.flush()
         await self.keeper.settle()
@@ -136,16 +145,13 @@ class Execution:
             return
         await self._guarded(client, task, _SourceRun())
 
-    async def _ask(self, client: DataClientInterface) -> None:
-        run = _SourceRun()
+    async def _ask(self, client: DataClientInterface, run: _SourceRun) -> None:
         for _ in range(_MOST_ROUNDS):
             tasks = self._next_tasks(client, run)
             if not tasks or run.stopped_by is not None:
                 break
             await self._round(client, tasks, run)
             await self._after_round(client, run)
-        if run.unknown_symbol is not None:
-            await self._unknown_symbol(client, run.unknown_symbol)
 
     async def _round(self, client: DataClientInterface, tasks: Sequence[Task], run: _SourceRun) -> None:
         if not run.probed and len(tasks) > (_PROBE_PAGES if client.spec.authoritative else _PROBE_FILES):
@@ -162,7 +168,18 @@ class Execution:
 
     def _next_tasks(self, client: DataClientInterface, run: _SourceRun) -> tuple[Task, ...]:
         while True:
-            tasks = plan_source(self.series, client, self.remaining, self.need, self.now, frozenset(run.skip))
+            tasks = plan_source(
+                self.series,
+                client,
+                self.remaining,
+                self.need,
+                self.now,
+                frozenset(run.skip),
+                ledger=self.keeper.ledger,
+                is_sparing=run.is_sparing,
+            )
+            if not run.is_sparing:
+                tasks = tuple(task for task in tasks if task.url is not None)
             listed = run.listed
             absent = {t.name for t in tasks if listed is not None and t.name not in listed}
             if not absent:
@@ -226,10 +243,12 @@ class Execution:
         """Weigh empty answers: inside the series look twice, outside ask for its first and last bar."""
         empties, run.empty_answers = run.empty_answers, []
         outside = False
+        # An answer of events vouches for a range without any.
+        told = RangeSet.of(*(r for e in empties for b in e.batches for r in b.vouched))
         # Pages that follow each other are one hole: only its ends have neighbours that are known.
         for hole in RangeSet.of(*(empty.span for empty in empties)):
             inside = client.spec.authoritative and await self.keeper.is_inside(hole)
-            outside = outside or not inside
+            outside = outside or not (inside or not RangeSet.of(hole) - told)
             if not inside or await self._is_believed(client, hole):
                 await self._take_all([b for e in empties if e.span.start in hole for b in e.batches])
         if not client.spec.authoritative or run.stopped_by is not None or run.asked_lifetime or not outside:

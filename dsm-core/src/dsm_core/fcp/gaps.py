@@ -8,7 +8,7 @@ from typing import Final
 from attrs import evolve
 
 from dsm_core.fcp.series import Series
-from dsm_core.model.coverage import UNKNOWN_SYMBOL, Ledger
+from dsm_core.model.coverage import NOT_FETCHED, UNKNOWN_SYMBOL, Ledger
 from dsm_core.model.provenance import FINAL_REASONS, Failure, Gap
 from dsm_core.model.time_range import RangeSet, TimeRange
 
@@ -53,7 +53,7 @@ def _absences(ledger: Ledger) -> dict[tuple[str, bool], RangeSet]:
     """Ranges of known absences by reason and whether they are final."""
     pairs: dict[tuple[str, bool], list[tuple[int, int]]] = {}
     for entry in ledger.entries:
-        if entry.state != "rows" and entry.reason != UNKNOWN_SYMBOL:
+        if entry.state != "rows" and entry.reason not in (UNKNOWN_SYMBOL, NOT_FETCHED):
             reason = entry.reason or "venue_has_none"
             final = entry.state == "confirmed" or (reason in FINAL_REASONS and reason != "venue_has_none")
             pairs.setdefault((reason, final), []).append((entry.start, entry.end))

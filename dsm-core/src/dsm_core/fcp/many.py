@@ -16,7 +16,9 @@ from dsm_core.model.series import SeriesKey
 __all__ = ["Calls", "fetch_all", "open_all", "requests_for"]
 
 _AT_ONCE: Final = 16
-_KEY_PARTS: Final = 5
+# A pair such as BTC/USDT is left to the venue, which knows the symbol that is meant.
+_SYMBOL_PARTS: Final = (1, 2)
+_KEY_PARTS: Final = (4, 5)
 
 
 @frozen
@@ -102,10 +104,10 @@ async def fetch_all(calls: Calls, *, at_once: int = _AT_ONCE) -> None:
 
 
 def _parse_key(text: str) -> SeriesKey | None:
-    parts = text.split("/")
-    if len(parts) == 1:
+    parts = text.partition(";")[0].count("/") + 1
+    if parts in _SYMBOL_PARTS:
         return None
-    if len(parts) != _KEY_PARTS:
+    if parts not in _KEY_PARTS:
         raise RequestError(
             f"{text!r} is neither a symbol nor a series key.",
             hint="A key is provider/market/chart_type/symbol/interval, such as binance/um/klines/BTCUSDT/1h.",

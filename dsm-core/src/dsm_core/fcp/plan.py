@@ -6,7 +6,8 @@ from itertools import groupby
 
 from attrs import field, frozen
 
-from dsm_core.model.time_range import RangeSet, TimeRange
+from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange, iso
+from dsm_core.model.wording import counted
 from dsm_core.plugins.task import Task
 
 __all__ = ["Plan", "Step"]
@@ -50,6 +51,14 @@ class _Neighbours:
         return self._run
 
 
+def _text(span: TimeRange | None) -> str:
+    """The range to the second: where it ends now, the rest of the clock tells nobody anything."""
+    if span is None:
+        return ""
+    start, end = (t // NS_PER_S * NS_PER_S for t in (span.start, span.end))
+    return f"[{iso(start)}, {iso(end)})" if start < end else str(span)
+
+
 def _row(steps: list[Step]) -> tuple[str, str, str, str, str, str]:
     first, last = steps[0].task, steps[-1].task
     counts = [s.bars for s in steps]
@@ -59,7 +68,7 @@ def _row(steps: list[Step]) -> tuple[str, str, str, str, str, str]:
     if len(steps) > 1:
         why = f"{len(steps)} x {first.why}"
     span = TimeRange(first.span.start, last.span.end)
-    return str(span), first.source, bars, str(requests), str(weight), why
+    return _text(span), first.source, bars, str(requests), str(weight), why
 
 
 @frozen(kw_only=True)
@@ -107,11 +116,13 @@ class Plan:
 
     def rows(self) -> list[tuple[str, str, str, str, str, str]]:
         """Cells of the table: range, source, bars, requests, weight, why."""
-        out = [(str(r), "cache", "", "0", "0", "held") for r in self.cached]
+        out = [(_text(r), "cache", "", "0", "0", "held") for r in self.cached]
         if self.clock_requests:
             out.append(("", "clock", "", "1", "1", "the range reaches near the present"))
         out += [_row(list(group)) for _, group in groupby(self.steps, _Neighbours())]
-        return out + [(str(r), "-", "", "0", "0", "no source is expected to have it") for r in self.unplanned]
+        return out + [
+            (_text(r), "-", "", "0", "0", "no source is expected to have it") for r in self.unplanned
+        ]
 
     def __str__(self) -> str:
         header = ("range (UTC)", "source", "bars", "requests", "weight", "why")
@@ -119,12 +130,12 @@ class Plan:
         widths = [max(len(row[i]) for row in table) for i in range(len(header))]
         lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in table]
         size = "" if not self.size_bytes else f", about {self.size_bytes / 1e6:.1f} MB"
-        total = f"{self.requests} request{'s' * (self.requests != 1)}, weight {self.weight}{size}"
+        total = f"{counted(self.requests, 'request')}, weight {self.weight}{size}"
         fallbacks = dict.fromkeys(
             f"{s.task.source}: {s.task.fallback}" for s in self.steps if s.task.fallback
         )
         notes = [f"if {source} brings less: {what}" for source, what in (f.split(": ", 1) for f in fallbacks)]
-        return "\n".join([f"{self.series} {self.span or '(empty range)'}", *lines, total, *notes])
+        return "\n".join([f"{self.series} {_text(self.span) or '(empty range)'}", *lines, total, *notes])
 
     def _repr_html_(self) -> str:
         from html import escape  # noqa: PLC0415 - notebooks only
@@ -136,6 +147,7 @@ class Plan:
             "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in self.rows()
         )
         return (
-            f"<p><b>{escape(self.series)}</b> {escape(str(self.span or ''))}: {self.requests} requests, "
+            f"<p><b>{escape(self.series)}</b> {escape(_text(self.span))}: "
+            f"{counted(self.requests, 'request')}, "
             f"weight {self.weight}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         )

@@ -8,6 +8,7 @@ from dsm_core.fcp.plan import Plan, Step
 from dsm_core.fcp.series import Series
 from dsm_core.model.coverage import Ledger, LedgerEntry
 from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange
+from dsm_core.plugins.archive import ArchiveClient
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.task import Task
 
@@ -16,6 +17,7 @@ __all__ = ["OPEN_BAR", "covered", "make_plan", "needed", "plan_open_bar", "plan_
 OPEN_BAR: Final = "open bar"
 # A machine's clock may be off by hours, and by days where nobody looks after it.
 _PRESENT_NS: Final = 7 * 24 * 3600 * NS_PER_S
+_NOTHING_KNOWN: Final = Ledger()
 
 
 def needed(series: Series, span: TimeRange, now: int) -> RangeSet:
@@ -45,33 +47,92 @@ def plan_source(
     need: RangeSet,
     now: int,
     skip: frozenset[str] = frozenset(),
+    *,
+    ledger: Ledger = _NOTHING_KNOWN,
+    is_sparing: bool = True,
 ) -> tuple[Task, ...]:
     """Tasks of one source for ``remaining``.
 
-    A task most of whose bars are held already is left to a later source that can bring the rest
-    in fewer bytes: nobody downloads a month for one bar.
+    An object that is held in part is left to a later source where that brings the rest in fewer
+    bytes, and one that was read already brings nothing new (ADR 0013).
+
+    Parameters
+    ----------
+    series, client
+        The source, and the series it is a source of.
+    remaining, need
+        What is missing, and the whole range of the call.
+    now
+        The venue's time, UTC nanoseconds.
+    skip
+        Names of tasks that are not wanted.
+    ledger
+        What is known, to tell which objects were read.
+    is_sparing
+        False to take held objects too: what later sources were to bring did not come.
     """
     remaining = series.align(remaining)
     if not remaining:
         return ()
-    has_later = client is not series.sources[-1]
-    wasteful: set[str] = set()
-    while True:
-        tasks = [t for t in client.plan(remaining, now, skip | wasteful) if t.name not in wasteful]
-        found = {t.name for t in tasks if has_later and _is_mostly_held(series, t, remaining, need)}
+    later = series.sources[series.sources.index(client) + 1 :]
+
+    def is_left_out(task: Task) -> bool:
+        if task.url is None:
+            return False
+        if _was_read(client, task, ledger, by_name=not is_sparing):
+            return True
+        lacks = remaining.within(task.span)
+        counts = _count_held(series, need.within(task.span), lacks)
+        return is_sparing and any(_brings_rest(source, client, task, lacks, counts, now) for source in later)
+
+    left_out: set[str] = set()
+    while later:
+        tasks = client.plan(remaining, now, skip | left_out)
+        found = {task.name for task in tasks if is_left_out(task)}
         if not found:
-            return tuple(tasks)
-        wasteful |= found
+            return tasks
+        left_out |= found
+    return client.plan(remaining, now, skip)
 
 
-def _is_mostly_held(series: Series, task: Task, remaining: RangeSet, need: RangeSet) -> bool:
-    span = RangeSet.of(task.span)
-    asked = need & span
-    missing, wanted = series.count(remaining & span), series.count(asked)
-    if missing is None or wanted is None:
+def _was_read(client: DataClientInterface, task: Task, ledger: Ledger, *, by_name: bool) -> bool:
+    """Whether rows of the object are held: all that is in an object is kept when it is read.
+
+    A coarser object may have brought them and lack some; ``by_name`` asks for this very one.
+    """
+    return _is_finest(client, task) and any(
+        e.state == "rows"
+        and e.source == client.source
+        and (not by_name or (e.origin.url or "").endswith(f"/{task.name}"))
+        for e in ledger.within(task.span)
+    )
+
+
+def _count_held(series: Series, asked: RangeSet, lacks: RangeSet) -> tuple[int, int]:
+    """Bars that are held and bars that are missing; nothing is held where bars cannot be counted."""
+    wanted, missing = series.count(asked), series.count(lacks)
+    return (0, 0) if wanted is None or missing is None else (wanted - missing, missing)
+
+
+def _brings_rest(
+    source: DataClientInterface,
+    client: DataClientInterface,
+    task: Task,
+    lacks: RangeSet,
+    counts: tuple[int, int],
+    now: int,
+) -> bool:
+    """Whether a later source brings what a partly held object would, in fewer bytes."""
+    held, missing = counts
+    if held <= 0 or lacks - source.within_history(lacks, now):
         return False
-    held = wanted - missing
-    return held > 0 and held >= missing
+    if held >= missing:
+        return True
+    return _is_finest(client, task) and sum(t.requests for t in source.plan(lacks, now)) <= task.requests
+
+
+def _is_finest(client: DataClientInterface, task: Task) -> bool:
+    return isinstance(client, ArchiveClient) and task.granularity == client.granularities()[-1].name
 
 
 def plan_open_bar(series: Series, span: TimeRange, now: int) -> Task | None:
@@ -89,6 +150,7 @@ def make_plan(
     held: RangeSet,
     now: int,
     *,
+    ledger: Ledger = _NOTHING_KNOWN,
     asks_clock: bool = False,
     open_bar: Task | None = None,
 ) -> Plan:
@@ -104,6 +166,8 @@ def make_plan(
         What need not be asked.
     now
         The venue's time, UTC nanoseconds.
+    ledger
+        What is known, to tell which objects were read.
     asks_clock
         Whether the venue's clock will be asked for when something is missing.
     open_bar
@@ -117,8 +181,8 @@ def make_plan(
     steps: list[Step] = []
     for client in series.sources:
         reachable = client.within_history(remaining, now)
-        for task in plan_source(series, client, remaining, need, now):
-            fills = reachable & RangeSet.of(task.span)
+        for task in plan_source(series, client, remaining, need, now, ledger=ledger):
+            fills = reachable.within(task.span)
             steps.append(Step(task=task, fills=fills, bars=series.count(fills)))
         remaining = series.align(remaining - RangeSet.of(*(r for s in steps for r in s.fills)))
     if open_bar is not None:

@@ -12,6 +12,7 @@ from attrs import field, frozen
 from dsm_core.errors import RequestError
 from dsm_core.model.interval import Interval
 from dsm_core.model.names import DataSource
+from dsm_core.model.request import Last
 
 __all__ = ["ON_GAPS", "CallOptions", "Moment", "OnGaps", "Request"]
 
@@ -26,7 +27,7 @@ OnGaps = Literal["warn", "raise", "raise_any", "ignore"]
 class CallOptions(TypedDict, total=False):
     """What every verb takes beyond symbol, range and interval; ``get_data`` tells what each means."""
 
-    last: str | int | None
+    last: Last | None
     columns: Sequence[str] | None
     inclusive: Literal["both", "left", "right", "neither"]
     use_cache: bool
@@ -66,7 +67,7 @@ class Request:
     start: Any = None
     end: Any = None
     interval: Interval | None = field(default=None, converter=_interval)
-    last: str | int | None = None
+    last: Last | None = None
     inclusive: str = "both"
     columns: tuple[str, ...] | None = None
     use_cache: bool = True

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 
 from attrs import frozen
 
-from dsm_core.cache import SeriesLedger
+from dsm_core.cache import CacheBatch, SeriesLedger
 from dsm_core.errors import CacheUnavailableError, DSMError, RequestError
+from dsm_core.fcp.intake import absence
 from dsm_core.fcp.request import Request
+from dsm_core.fcp.series import Series
 from dsm_core.fcp.session import Session
-from dsm_core.model.coverage import LedgerEntry
+from dsm_core.model.coverage import NOT_FETCHED, UNKNOWN_SYMBOL, Ledger, LedgerEntry
 from dsm_core.model.provenance import Gap
-from dsm_core.model.series import SeriesKey
+from dsm_core.model.series import SeriesKey, matches
 from dsm_core.model.time_range import RangeSet, TimeRange, from_ns, iso
+from dsm_core.model.wording import counted
+from dsm_core.schema.conform import empty_table
 
 __all__ = ["Updated", "due_ranges", "request_of", "update_series"]
 
@@ -59,12 +62,14 @@ class Updated:
             return f"{self.key}: failed: {self.error}"
         until = "nothing held" if self.until is None else f"to {iso(self.until)}"
         missing = "; " + "; ".join(map(str, self.gaps)) if self.gaps else ""
-        return f"{self.key}: {self.rows} new rows, {until}{missing}"
+        return f"{self.key}: {counted(self.rows, 'new row')}, {until}{missing}"
 
 
-def due_ranges(held: SeriesLedger, closed_until: int, now: int) -> RangeSet:
-    """Ranges to ask for: from the last known row to the last closed bar, and holes that are due."""
-    ledger = held.ledger
+def due_ranges(ledger: Ledger, closed_until: int, now: int) -> RangeSet:
+    """Ranges to ask for: from the last known row to the last closed bar, and holes that are due.
+
+    What an update before wanted and did not get is due too.
+    """
 
     def is_row(entry: LedgerEntry) -> bool:
         return entry.state == "rows"
@@ -73,11 +78,13 @@ def due_ranges(held: SeriesLedger, closed_until: int, now: int) -> RangeSet:
     holes = ledger.ranges(lambda entry: entry.is_due(now))
     if rows is None:
         return holes
+    # Of a symbol that the venue forgot, nobody will tell more about the time before its first row.
+    forgotten = ledger.ranges(lambda entry: entry.reason == UNKNOWN_SYMBOL and entry.end <= rows.start)
     tail = RangeSet.from_pairs([(rows.end, closed_until)])
     known = ledger.ranges(
         lambda entry: entry.state == "confirmed" or not (is_row(entry) or entry.is_due(now))
     )
-    return (tail - known) | holes
+    return (tail - known) | (holes - forgotten)
 
 
 def request_of(key: SeriesKey, span: TimeRange) -> Request:
@@ -113,9 +120,7 @@ async def update_series(
     keys = None if wanted is None else {k if isinstance(k, SeriesKey) else SeriesKey.parse(k) for k in wanted}
 
     def keep(key: SeriesKey) -> bool:
-        if keys is not None and key not in keys:
-            return False
-        return pattern is None or fnmatchcase(key.symbol, pattern) or fnmatchcase(str(key), pattern)
+        return (keys is None or key in keys) and matches(key, pattern)
 
     held = await asyncio.to_thread(lambda: list(session.store.ledgers(keep)) if session.store else [])
     lane = asyncio.Semaphore(jobs)
@@ -139,8 +144,12 @@ async def _update(session: Session, held: SeriesLedger) -> Updated:
         probe = session.open_call(request_of(key, TimeRange(0, 1)), keeps_rows=False)
         await probe.read_clock()
         now = probe.venue.now_ns(key.market_type)
-        for span in due_ranges(held, probe.series.closed_until(now), now):
-            call = session.open_call(request_of(key, span), keeps_rows=False)
+        due = due_ranges(held.ledger, probe.series.closed_until(now), now)
+        await _note_wanted(session, probe.series, held.ledger, due, now)
+        for span in due:
+            call = session.open_call(
+                request_of(key, _beside(probe.series, held.ledger, span)), keeps_rows=False
+            )
             if not call.is_answered:
                 await call.fetch()
             out = call.outcome()
@@ -154,6 +163,26 @@ async def _update(session: Session, held: SeriesLedger) -> Updated:
     until = known.ranges(lambda entry: entry.state == "rows").span if known else None
     return Updated(
         key=key, rows=rows, requests=requests, until=until.end if until else None, gaps=tuple(gaps)
+    )
+
+
+async def _note_wanted(session: Session, series: Series, ledger: Ledger, due: RangeSet, now: int) -> None:
+    """Write down what is asked for: were the update cut short, the next one would look behind it."""
+    wanted = absence(series.sources[-1], due - ledger.ranges(), NOT_FETCHED, now) if series.sources else ()
+    if wanted and session.store is not None:
+        batch = CacheBatch(table=empty_table(series.schema), entries=wanted)
+        await asyncio.to_thread(session.store.write, series.key, series.schema, [batch], now=now)
+
+
+def _beside(series: Series, ledger: Ledger, span: TimeRange) -> TimeRange:
+    """``span`` and the known bars beside it: what is held in part is planned otherwise than whole."""
+    grid = series.grid
+    if grid is None:
+        return span
+    rows = ledger.ranges(lambda entry: entry.state == "rows")
+    before, after = grid.back(span.start, 1), grid.next(span.end)
+    return TimeRange(
+        before if before in rows else span.start, after if grid.floor(span.end) in rows else span.end
     )
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "CONFIRM_AFTER_NS",
     "Ledger",
     "LedgerEntry",
+    "NOT_FETCHED",
     "Origin",
     "State",
     "UNKNOWN_SYMBOL",
@@ -28,6 +29,8 @@ State = Literal["rows", "confirmed", "provisional"]
 
 UNKNOWN_SYMBOL: Final = "unknown_symbol"
 """Reason of an absence that only says: the venue knows the symbol no more. Never confirmed."""
+NOT_FETCHED: Final = "not_fetched"
+"""Reason of a range that was only wanted: nobody has answered for it, so it is due at once."""
 CONFIRM_AFTER_NS: Final = 24 * 3600 * NS_PER_S
 _AGREE_AFTER_NS: Final = 3600 * NS_PER_S
 _FIRST_RETRY_NS: Final = 300 * NS_PER_S
@@ -77,6 +80,8 @@ class LedgerEntry:
         """Whether a provisional absence may be asked again: after 5 minutes, then hourly."""
         if self.state != "provisional":
             return False
+        if self.reason == NOT_FETCHED:
+            return True
         asked_twice = self.first_fetched != self.last_fetched
         wait = _NEXT_RETRY_NS if asked_twice else _FIRST_RETRY_NS
         return not self.last_fetched <= now < self.last_fetched + wait
@@ -144,7 +149,7 @@ def _with_absences(ledger: Ledger, newer: list[LedgerEntry]) -> Ledger:
         return ledger
     again = newer[0].state == "provisional"
     firm = [e for e in ledger if e.state == "rows" or (again and e.state == "confirmed")]
-    known = [e for e in ledger if again and e.state == "provisional"]
+    known = [e for e in ledger if again and e.state == "provisional" and e.reason != NOT_FETCHED]
     pieces: list[LedgerEntry] = []
     for entry in newer:
         for start, end in _holes(entry.start, entry.end, firm):
@@ -216,7 +221,7 @@ def settle(
     floor
         Open of the slot that holds an instant, so that a slot is confirmed whole or not at all.
     """
-    if entry.state != "provisional" or entry.reason == UNKNOWN_SYMBOL:
+    if entry.state != "provisional" or entry.reason in (UNKNOWN_SYMBOL, NOT_FETCHED):
         return [entry]
     ripe_until = entry.last_fetched - CONFIRM_AFTER_NS
     ripe_until = entry.end if ripe_until >= entry.end else floor(ripe_until)

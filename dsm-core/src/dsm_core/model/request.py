@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import calendar
 import re
-from datetime import UTC, date, datetime
-from typing import Any, Final, Literal
+from datetime import UTC, date, datetime, timedelta
+from operator import index
+from typing import Any, Final, Literal, SupportsIndex
 
 from attrs import frozen
 
@@ -14,9 +15,11 @@ from dsm_core.model.grid import Grid
 from dsm_core.model.interval import Interval
 from dsm_core.model.time_range import EARLIEST_NS, LATEST_NS, TimeRange, from_ns, iso, to_ns
 
-__all__ = ["Inclusive", "Span", "moment_bounds", "resolve_span"]
+__all__ = ["Inclusive", "Last", "Span", "moment_bounds", "resolve_span"]
 
 Inclusive = Literal["both", "left", "right", "neither"]
+Last = str | SupportsIndex | timedelta
+"""A span, or a number of bars; numpy's whole numbers are numbers too."""
 _LABEL = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?\Z", re.ASCII)
 _BELOW_US = re.compile(r"[.,]\d{6}(\d{1,3})", re.ASCII)
 _DAY_NS: Final = 86_400 * 10**9
@@ -46,7 +49,7 @@ def resolve_span(
     start: Any,
     end: Any,
     *,
-    last: str | int | None,
+    last: Last | None,
     inclusive: str,
     now: int,
     grid: Grid | None,
@@ -59,7 +62,7 @@ def resolve_span(
         Aware datetime, ISO text with offset, or a label (``date``, ``"2024"``, ``"2024-01"``,
         ``"2024-01-31"``) that means a whole UTC period. None for ``end`` is now.
     last
-        A span (``"7d"``) or a number of bars, counted back from ``end``.
+        A span (``"7d"``, a timedelta) or a number of bars, counted back from ``end``.
     inclusive
         Which ends belong: ``both``, ``left``, ``right``, ``neither``. A label belongs whole or not.
     now
@@ -111,19 +114,19 @@ def moment_bounds(value: Any, name: str) -> tuple[int, int]:
 
 
 def _last_span(
-    start: Any, to: _Moment | None, last: str | int, now: int, grid: Grid | None, inclusive: str
+    start: Any, to: _Moment | None, last: Last, now: int, grid: Grid | None, inclusive: str
 ) -> Span:
     if start is not None:
         raise RequestError("Both start_time and last were given.", hint="Give one of them.")
-    if isinstance(last, bool) or not isinstance(last, str | int):
-        raise RequestError(f"last={last!r}.", hint='Give a span such as "7d", or a number of bars.')
     right = now if to is None else to.after if inclusive in ("both", "right") else to.first
     try:
         if isinstance(last, str):
             left = _before(right, _span_of(last))
+        elif isinstance(last, timedelta):
+            left = right - _length_of(last)
         else:
             # Bars are counted back from those that have closed, also when the end lies ahead.
-            left, right = _bars(last, min(right, now), grid, ends_now=right >= now)
+            left, right = _bars(_number_of(last), min(right, now), grid, ends_now=right >= now)
     except OverflowError:
         left = EARLIEST_NS - 1
     if left < EARLIEST_NS:
@@ -140,6 +143,26 @@ def _span_of(last: str) -> Interval:
             hint='Write "7d", "12h" or "1M", or a whole number of bars.',
             last=last,
         ) from error
+
+
+def _number_of(last: SupportsIndex) -> int:
+    try:
+        if isinstance(last, bool):
+            raise TypeError("a truth value is no number")
+        return index(last)
+    except TypeError as error:
+        raise RequestError(
+            f"last={last!r}.", hint='Give a span such as "7d", or a number of bars.'
+        ) from error
+
+
+def _length_of(last: timedelta) -> int:
+    # A Timedelta of pandas counts nanoseconds too.
+    microseconds = (last.days * 86_400 + last.seconds) * 10**6 + last.microseconds
+    length = microseconds * 1000 + int(getattr(last, "nanoseconds", 0))
+    if length <= 0:
+        raise RequestError(f"last={last!r} is no span.", hint="Give one above zero.")
+    return length
 
 
 def _bars(last: int, right: int, grid: Grid | None, *, ends_now: bool) -> tuple[int, int]:

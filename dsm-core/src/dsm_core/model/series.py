@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -11,7 +12,7 @@ from dsm_core.errors import RequestError
 from dsm_core.model.interval import Interval
 from dsm_core.model.names import ChartType, MarketType
 
-__all__ = ["SeriesKey", "option_pairs"]
+__all__ = ["SeriesKey", "matches", "option_pairs"]
 
 _PARTS: Final = 5
 
@@ -43,6 +44,8 @@ class SeriesKey:
     def parse(cls, text: str) -> SeriesKey:
         """Key of its text: ``provider/market/chart_type/symbol/interval`` and options.
 
+        A series without interval has none in its key: ``binance/um/funding_rate/BTCUSDT``.
+
         Raises
         ------
         RequestError
@@ -50,6 +53,8 @@ class SeriesKey:
         """
         head, *options = text.split(";")
         parts = head.split("/")
+        if len(parts) == _PARTS - 1:
+            parts.append("")
         if len(parts) != _PARTS or not all(parts[:4]) or not all("=" in pair for pair in options):
             raise RequestError(
                 f"{text!r} is no series key.",
@@ -66,5 +71,16 @@ class SeriesKey:
         )
 
     def __str__(self) -> str:
-        parts = [self.provider, self.market_type, self.chart_type, self.symbol, self.interval or ""]
+        parts = [self.provider, self.market_type, self.chart_type, self.symbol]
+        parts += [] if self.interval is None else [self.interval]
         return "/".join(map(str, parts)) + "".join(f";{k}={v}" for k, v in self.options)
+
+
+def matches(key: SeriesKey, pattern: str | None) -> bool:
+    """Whether a shell-like pattern (``*``, ``?``, ``[abc]``) means a series; letter case counts.
+
+    It is compared with the symbol, and with the whole of
+    ``provider/market_type/chart_type/symbol/interval[;option=value]``, where ``*`` also matches ``/``.
+    None means every series.
+    """
+    return pattern is None or fnmatchcase(key.symbol, pattern) or fnmatchcase(str(key), pattern)

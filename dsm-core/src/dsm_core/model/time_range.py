@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -72,6 +73,14 @@ class TimeRange:
         return f"[{iso(self.start)}, {iso(self.end)})"
 
 
+def _start_of(r: TimeRange) -> int:
+    return r.start
+
+
+def _end_of(r: TimeRange) -> int:
+    return r.end
+
+
 @frozen
 class RangeSet:
     """Sorted, disjoint, non-touching half-open ranges.
@@ -140,6 +149,15 @@ class RangeSet:
                 cut = next(cuts, None)
             out.append((start, r.end))
         return RangeSet.from_pairs(out)
+
+    def within(self, span: TimeRange) -> RangeSet:
+        """The part inside one range; the same as ``& RangeSet.of(span)``, in fewer steps."""
+        first = bisect_right(self.ranges, span.start, key=_end_of)
+        after = bisect_left(self.ranges, span.end, lo=first, key=_start_of)
+        cut = self.ranges[first:after]
+        if all(span.start <= r.start and r.end <= span.end for r in cut):
+            return RangeSet(cut)
+        return RangeSet(tuple(TimeRange(max(r.start, span.start), min(r.end, span.end)) for r in cut))
 
     @property
     def span(self) -> TimeRange | None:

@@ -110,9 +110,11 @@ def finish(call: Call, default_on_gaps: str) -> MarketData:
     counted = _counted(out.gaps, how)
     if not counted:
         return data
-    missing = sum(g.bars or 0 for g in counted)
-    gaps, bars = f"{len(counted)} gap{'s' * (len(counted) != 1)}", f"{missing} bar{'s' * (missing != 1)}"
-    message = f"{out.series.key}: {gaps}, {bars} missing; the first: {counted[0]}"
+    # Of events nobody knows how many are missing.
+    known = [g.bars for g in counted if g.bars is not None]
+    bars = f", {sum(known)} bar{'s' * (sum(known) != 1)} missing" if known else ""
+    gaps = f"{len(counted)} gap{'s' * (len(counted) != 1)}"
+    message = f"{out.series.key}: {gaps}{bars}; the first: {counted[0]}"
     if how == "warn":
         warnings.warn(message, IncompleteDataWarning, stacklevel=caller())
         return data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import tzinfo
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,11 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from attrs import frozen
 
+from dsm_core.errors import RequestError
 from dsm_core.fcp.call import Outcome
 from dsm_core.model.interval import Interval
 from dsm_core.model.provenance import Failure, Gap, Segment
+from dsm_core.model.wording import counted
 from dsm_core.output.html import render_html
-from dsm_core.output.pandas_frame import to_frame
+from dsm_core.output.pandas_frame import in_zone, to_frame
 from dsm_core.output.polars_frame import to_polars_frame
 from dsm_core.output.resample import resample_outcome
 from dsm_core.schema.conform import times_of
@@ -161,13 +164,13 @@ class MarketData:
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         return self._table.__arrow_c_stream__(requested_schema)
 
-    def to_pandas(self, tz: str | None = None, copy: bool = True) -> pd.DataFrame:
+    def to_pandas(self, tz: str | tzinfo | None = None, copy: bool = True) -> pd.DataFrame:
         """Frame in the schema: index UTC, sorted, unique; columns in order.
 
         Parameters
         ----------
         tz
-            Show the index in this zone; UTC by default.
+            Show the index in this zone, such as ``Europe/Zurich``; UTC by default.
         copy
             False may share memory with the cache; such a frame must not be written to.
 
@@ -176,10 +179,15 @@ class MarketData:
         pandas.DataFrame
             An empty answer has the same index, columns and dtypes. ``attrs["dsm"]`` is a
             :class:`Handle`.
+
+        Raises
+        ------
+        RequestError
+            When there is no such zone.
         """
         frame = to_frame(self._table, self._schema.index, copy=copy)
         if tz is not None:
-            frame.index = frame.index.tz_convert(tz)  # type: ignore[attr-defined]
+            frame.index = in_zone(frame.index, tz)
         frame.attrs["dsm"] = self.handle
         return frame
 
@@ -194,11 +202,24 @@ class MarketData:
         return to_polars_frame(self._table)
 
     def to_parquet(self, path: str | PathLike[str]) -> None:
-        """Write a Parquet file; gaps and provenance stand in its metadata under ``dsm``."""
+        """Write a Parquet file; gaps and provenance stand in its metadata under ``dsm``.
+
+        Raises
+        ------
+        RequestError
+            When the file cannot be written there.
+        """
         table = self._table.replace_schema_metadata(
             {**(self._table.schema.metadata or {}), "dsm": self.handle}
         )
-        pq.write_table(table, path)
+        try:
+            pq.write_table(table, path)
+        except (OSError, TypeError, ValueError) as error:
+            raise RequestError(
+                f"{path!r} cannot be written: {error}.",
+                hint="Give a file in a folder that exists and may be written to.",
+                path=str(path),
+            ) from error
 
     @property
     def handle(self) -> Handle:
@@ -225,15 +246,11 @@ class MarketData:
         )
 
     def __repr__(self) -> str:
-        found = f"{_count(len(self), 'row')} of {self._outcome.series.key}"
-        return f"<MarketData {found}, {_count(len(self.gaps), 'gap')}, {_count(self.requests, 'request')}>"
+        found = f"{counted(len(self), 'row')} of {self._outcome.series.key}"
+        return f"<MarketData {found}, {counted(len(self.gaps), 'gap')}, {counted(self.requests, 'request')}>"
 
     def _repr_html_(self) -> str:
         return render_html(self)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _sources(outcome: Outcome) -> pa.Array:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from html import escape
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import pyarrow as pa
 
 from dsm_core.errors import DSMError, RequestError
 from dsm_core.model.provenance import Gap
+from dsm_core.model.wording import counted
 from dsm_core.output.market_data import MarketData
 from dsm_core.output.polars_frame import to_polars_frame
 
@@ -22,6 +23,7 @@ __all__ = ["MarketDataSet", "SHAPES", "Shape", "check_shape"]
 
 Shape = Literal["long", "wide", "dict"]
 SHAPES: Final = ("long", "wide", "dict")
+_T = TypeVar("_T")
 _ON_ERROR: Final = ("collect", "raise")
 _LABEL: Final = "symbol"
 
@@ -40,11 +42,12 @@ def check_shape(shape: str, on_error: str) -> None:
         raise RequestError(f"on_error={on_error!r}.", hint=f"Use one of {', '.join(_ON_ERROR)}.")
 
 
-class MarketDataSet(Mapping[str, MarketData]):
+class MarketDataSet:
     """Market data by label, in the order asked for.
 
     A label is the symbol, or the text of the series key where that was given. A series that could
-    not be had is in ``errors`` instead.
+    not be had is in ``errors`` instead. It reads like a dict, and polars, duckdb and pyarrow take it as
+    one long table (:meth:`to_arrow`).
 
     Parameters
     ----------
@@ -63,14 +66,35 @@ class MarketDataSet(Mapping[str, MarketData]):
         self._errors = dict(errors)
         self._shape: Shape = shape
 
+    # No Mapping: polars would take its labels for columns.
+
     def __getitem__(self, label: str) -> MarketData:
         return self._data[label]
+
+    def __contains__(self, label: object) -> bool:
+        return label in self._data
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._data)
 
     def __len__(self) -> int:
         return len(self._data)
+
+    def keys(self) -> KeysView[str]:
+        """The labels."""
+        return self._data.keys()
+
+    def values(self) -> ValuesView[MarketData]:
+        """The data, in the order of the labels."""
+        return self._data.values()
+
+    def items(self) -> ItemsView[str, MarketData]:
+        """Pairs of label and data."""
+        return self._data.items()
+
+    def get(self, label: str, default: _T | None = None) -> MarketData | _T | None:
+        """Data of a label, or ``default``."""
+        return self._data.get(label, default)
 
     @property
     def errors(self) -> Mapping[str, DSMError]:
@@ -143,7 +167,8 @@ class MarketDataSet(Mapping[str, MarketData]):
 
     def __repr__(self) -> str:
         rows = sum(map(len, self._data.values()))
-        return f"<MarketDataSet {len(self)} series, {rows} rows, {len(self._errors)} errors>"
+        errors = counted(len(self._errors), "error")
+        return f"<MarketDataSet {len(self)} series, {counted(rows, 'row')}, {errors}>"
 
     def _repr_html_(self) -> str:
         head = "<tr><th>series</th><th>rows</th><th>gaps</th><th>requests</th></tr>"

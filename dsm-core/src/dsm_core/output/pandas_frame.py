@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-__all__ = ["to_frame"]
+from dsm_core.errors import RequestError
+
+__all__ = ["in_zone", "to_frame"]
 
 
 def to_frame(table: pa.Table, index: str, *, copy: bool) -> pd.DataFrame:
@@ -28,6 +31,27 @@ def to_frame(table: pa.Table, index: str, *, copy: bool) -> pd.DataFrame:
         plain.insert(position, name, _integers(table.column(name), dtype))
     plain.index = pd.DatetimeIndex(table.column(index).to_pandas(), name=index)
     return plain
+
+
+def in_zone(index: Any, tz: str | tzinfo) -> pd.DatetimeIndex:
+    """The same instants, shown in another zone.
+
+    Raises
+    ------
+    RequestError
+        When there is no such zone.
+    """
+    try:
+        if not isinstance(tz, str | tzinfo) or not tz:
+            raise ValueError("it is neither a name nor a tzinfo")
+        moved: pd.DatetimeIndex = index.tz_convert(tz)
+    except (LookupError, ValueError, TypeError, OSError) as error:
+        raise RequestError(
+            f"tz={tz!r} is no time zone.",
+            hint='Give a name such as "Europe/Zurich", or a tzinfo.',
+            tz=str(tz),
+        ) from error
+    return moved
 
 
 def _integers(column: pa.ChunkedArray, dtype: Any) -> Any:

@@ -112,11 +112,13 @@ class ArchiveClient(DataClientInterface):
         for number, size in enumerate(sizes):
             finest = number == len(sizes) - 1
             for period in list(size.periods(remaining)):
-                task = self._task(size, period, finest)
-                if task.name in skip or size.published_at(period.end) > now:
+                if size.published_at(period.end) > now:
                     continue
-                if self.grid is not None and not self.grid.count_all(remaining & RangeSet.of(period)):
+                if self.grid is not None and not self.grid.count_all(remaining.within(period)):
                     # A week that ends in this month opened in the one before, and stands there.
+                    continue
+                task = self._task(size, period, finest)
+                if task.name in skip:
                     continue
                 if finest or self._is_wanted_whole(sizes[-1], period, remaining):
                     tasks.append(task)
@@ -202,5 +204,5 @@ class ArchiveClient(DataClientInterface):
         """Whether all but a few of the finer periods are wanted, so that one object costs less."""
         if self.grid is not None:
             wanted = self.grid.align(wanted)
-        inside = wanted & RangeSet.of(period)
+        inside = wanted.within(period)
         return sum(1 for _ in finest.periods(inside)) >= _WHOLE_SHARE * finest.grid.count(period)

@@ -14,12 +14,11 @@ from dsm_core.cache import CacheStore
 from dsm_core.cache.paths import series_folder
 from dsm_core.errors import RequestError
 from dsm_core.model.coverage import Ledger
-from dsm_core.model.series import SeriesKey
+from dsm_core.model.series import SeriesKey, matches
 from dsm_core.porting.description import describe
 from dsm_core.porting.duckdb_file import DuckdbFile, check_duckdb
 from dsm_core.porting.target import schema_of
 from dsm_core.porting.writers import FILE_FORMS, opened, replaced
-from dsm_core.report.survey import matches
 from dsm_core.schema.chart_type import ChartSchema
 
 __all__ = ["EXPORT_FORMS", "Exported", "ExportedSeries", "export"]

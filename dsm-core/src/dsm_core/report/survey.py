@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
 from dsm_core.cache import CacheStore, SeriesLedger
-from dsm_core.model.coverage import Ledger, LedgerEntry
+from dsm_core.model.coverage import NOT_FETCHED, Ledger, LedgerEntry
 from dsm_core.model.grid import Grid, grid_for
 from dsm_core.model.provenance import FINAL_REASONS, Gap
-from dsm_core.model.series import SeriesKey
+from dsm_core.model.series import SeriesKey, matches
 from dsm_core.model.time_range import RangeSet, TimeRange
 from dsm_core.report.coverage import SeriesCoverage
 
-__all__ = ["matches", "survey"]
+__all__ = ["survey"]
 
 
 def survey(store: CacheStore, pattern: str | None = None, *, now: int) -> list[SeriesCoverage]:
@@ -21,7 +19,7 @@ def survey(store: CacheStore, pattern: str | None = None, *, now: int) -> list[S
     Parameters
     ----------
     pattern
-        Which series, as in :func:`matches`; None is all.
+        Which series, as in :func:`dsm_core.model.series.matches`; None is all.
     now
         UTC nanoseconds; decides how far behind a series is.
 
@@ -33,17 +31,10 @@ def survey(store: CacheStore, pattern: str | None = None, *, now: int) -> list[S
     return [_coverage(known, now) for known in store.ledgers(lambda key: matches(key, pattern))]
 
 
-def matches(key: SeriesKey, pattern: str | None) -> bool:
-    """Whether a shell-like pattern (``*``, ``?``, ``[abc]``) means a series; letter case counts.
-
-    It is compared with the symbol, and with the whole of
-    ``provider/market_type/chart_type/symbol/interval[;option=value]``, where ``*`` also matches ``/``.
-    """
-    return pattern is None or fnmatchcase(key.symbol, pattern) or fnmatchcase(str(key), pattern)
-
-
 def _coverage(known: SeriesLedger, now: int) -> SeriesCoverage:
-    ledger, summary = known.ledger, known.summary
+    # What an update only wanted is as unknown as before.
+    ledger = Ledger(tuple(e for e in known.ledger if e.reason != NOT_FETCHED))
+    summary = known.summary
     rows = sum(known.rows_by_source.values())
     held = ledger.ranges(lambda e: e.state == "rows")
     everything = ledger.ranges()

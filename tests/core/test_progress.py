@@ -1,11 +1,16 @@
-"""What a terminal is told of a call on its way."""
+"""What is told of a call on its way."""
 
 from __future__ import annotations
 
 import io
+import sys
 
-from dsm_core.cli.progress import Progress, _plain_line
-from dsm_core.events import CacheHit, Planned, RateLimitWait, RequestFinished, Retry, SegmentDone
+import pytest
+
+from dsm_core import show_progress
+from dsm_core.errors import ConfigError
+from dsm_core.events import CacheHit, EventBus, Planned, RateLimitWait, RequestFinished, Retry, SegmentDone
+from dsm_core.progress import Progress, plain_line
 
 SERIES = "acme/spot/klines/X/1h"
 
@@ -20,8 +25,8 @@ def test_progress_counts_parts_requests_and_bytes() -> None:
     progress.observe(SegmentDone(series=SERIES, source="rest", start_ns=0, end_ns=1, rows=1))
     assert shown == [
         "0/3 parts, 0 requests, 0.0 MB",
-        "0/3 parts, 1 requests, 2.5 MB",
-        "1/3 parts, 1 requests, 2.5 MB, rest",
+        "0/3 parts, 1 request, 2.5 MB",
+        "1/3 parts, 1 request, 2.5 MB, rest",
     ]
 
 
@@ -41,9 +46,9 @@ def test_more_parts_than_were_planned_are_no_more_than_whole() -> None:
     assert str(progress).startswith("2/2 parts")
 
 
-def test_the_plain_line_is_rewritten_and_gone_at_the_end() -> None:
+def test_theplain_line_is_rewritten_and_gone_at_the_end() -> None:
     stream = io.StringIO()
-    with _plain_line(stream) as show:
+    with plain_line(stream) as show:
         progress = Progress(show)
         progress.observe(Planned(series=SERIES, tasks=3, requests=4))
         text = str(progress)
@@ -51,8 +56,22 @@ def test_the_plain_line_is_rewritten_and_gone_at_the_end() -> None:
     assert stream.getvalue() == f"\r{text}\r{' ' * len(text)}\r"
 
 
-def test_a_plain_line_that_showed_nothing_leaves_nothing() -> None:
+def test_aplain_line_that_showed_nothing_leaves_nothing() -> None:
     stream = io.StringIO()
-    with _plain_line(stream):
+    with plain_line(stream):
         pass
     assert stream.getvalue() == ""
+
+
+def test_without_rich_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    with pytest.raises(ConfigError, match=r"rich is not installed.*dsm-core\[rich\]"):
+        show_progress(EventBus())
+
+
+def test_nothing_is_shown_where_nobody_looks(capfd: pytest.CaptureFixture[str]) -> None:
+    bus = EventBus()
+    with show_progress(bus):
+        bus.emit(Planned(series=SERIES, tasks=3, requests=4))
+        assert bus._observers == ()
+    assert capfd.readouterr() == ("", "")
