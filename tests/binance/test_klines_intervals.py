@@ -135,7 +135,7 @@ def test_coin_m_reads_years_of_which_only_rest_knows_the_end(venue: Emulator, de
 def test_an_interval_the_market_lacks_is_refused_with_those_it_has(
     market: str, interval: str, venue: Emulator, desk: Desk
 ) -> None:
-    with pytest.raises(UnsupportedIntervalError, match=rf"(?s){interval}.*It has: .*1m, .*1M"):
+    with pytest.raises(UnsupportedIntervalError, match=rf"(?s){interval}.*Give one of: .*1m, .*1M"):
         desk.manager(venue, market).get_data(SYMBOLS[market], "2024-05-01", "2024-05-01", interval)
     assert venue.requests == []
 
