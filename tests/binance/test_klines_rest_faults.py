@@ -330,8 +330,11 @@ def test_an_answer_without_a_bar_that_is_known_is_a_failed_source(venues: Venues
     for first, last in ((day, hole - HOUR), (hole + HOUR, day + 23 * HOUR)):
         manager.get_data("BTCUSDT", first, last, "1h", enforce_source="rest")
     venue.add_fault(Fault("empty", "/api/v3/klines", times=None))
-    data = manager.query("BTCUSDT", day, day + 23 * HOUR, "1h", on_gaps="ignore")
+    asked = {"start_time": day, "end_time": day + 23 * HOUR, "interval": "1h", "on_gaps": "ignore"}
+    data = manager.query("BTCUSDT", **asked, enforce_source="rest")
     assert [(gap.reason, gap.bars, gap.final) for gap in data.gaps] == [("source_failed", 1, False)]
     assert "which is known" in data.gaps[0].detail
+    # The file that was left to REST has the bar, so it is taken after all.
+    assert not manager.query("BTCUSDT", **asked).gaps
     venue.clear_faults()
     assert len(manager.get_data("BTCUSDT", day, day + 23 * HOUR, "1h")) == 24

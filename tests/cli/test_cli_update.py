@@ -151,7 +151,7 @@ def test_funding_rates_need_no_interval(run: Run) -> None:
 
 @needs_posix
 def test_ctrl_c_leaves_a_whole_cache_and_the_next_run_goes_on(run: Run, place: Path) -> None:
-    name = write_list(place, "[BTCUSDT, ETHUSDT, {symbol: BTCUSDT, interval: 1d}]", start=day(40))
+    name = write_list(place, "[BTCUSDT, ETHUSDT, {symbol: BTCUSDT, interval: 1d}]", start=day(40), end=day(1))
     with Emulator(faults=[Fault("timeout", after=40, times=None)]) as silent:
         write_config(place, silent.endpoints)
         command = [sys.executable, "-m", "dsm_core", "prefetch", "--list", name]
