@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
+from dsm_core.events import call_scope, new_call, new_call_id
 from dsm_core.face import Face
 from dsm_core.fcp.chunks import chunk_requests
 from dsm_core.fcp.many import fetch_all, open_all, requests_for
@@ -43,6 +44,7 @@ class AsyncDataSourceManager(Face):
 
     async def close(self) -> None:
         """Close connections; twice is harmless."""
+        self._check_outside()
         if not self._closed:
             self._closed = True
             await self._session.aclose()
@@ -70,10 +72,8 @@ class AsyncDataSourceManager(Face):
         **options: Unpack[CallOptions],
     ) -> MarketData:
         """Rows with gaps and provenance."""
-        call = self._open(Request.of(symbol, start_time, end_time, interval, options))
-        if not call.is_answered:
-            await call.fetch()
-        return finish(call, self._settings.config.defaults.on_gaps)
+        with new_call():
+            return await self._answer(Request.of(symbol, start_time, end_time, interval, options))
 
     async def prefetch(
         self,
@@ -86,11 +86,12 @@ class AsyncDataSourceManager(Face):
         **options: Unpack[CallOptions],
     ) -> Prefetched:
         """Bring a range into the cache without holding its rows."""
-        call = self._open(Request.of(symbol, start_time, end_time, interval, options), keeps_rows=False)
-        check_length(call.plan(), max_days)
-        if not call.is_answered:
-            await call.fetch()
-        return prefetched(call)
+        with new_call():
+            call = self._open(Request.of(symbol, start_time, end_time, interval, options), keeps_rows=False)
+            check_length(call.plan(), max_days)
+            if not call.is_answered:
+                await call.fetch()
+            return prefetched(call)
 
     async def get_many(
         self,
@@ -105,9 +106,10 @@ class AsyncDataSourceManager(Face):
     ) -> MarketDataSet:
         """Many series at once; see :meth:`dsm_core.DataSourceManager.get_many`."""
         check_shape(shape, on_error)
-        calls = open_all(requests_for(symbols, start_time, end_time, interval, options), self._open)
-        await fetch_all(calls)
-        return finish_many(calls, self._settings.config.defaults.on_gaps, shape, on_error)
+        with new_call():
+            calls = open_all(requests_for(symbols, start_time, end_time, interval, options), self._open)
+            await fetch_all(calls)
+            return finish_many(calls, self._settings.config.defaults.on_gaps, shape, on_error)
 
     async def iter_data(
         self,
@@ -121,22 +123,31 @@ class AsyncDataSourceManager(Face):
     ) -> AsyncIterator[MarketData]:
         """The same rows piece by piece, one ``chunk`` in memory at a time."""
         request = Request.of(symbol, start_time, end_time, interval, options)
+        call_id = new_call_id()
         for part in chunk_requests(self._open(request), chunk):
-            call = self._open(part)
-            if not call.is_answered:
-                await call.fetch()
-            yield finish(call, self._settings.config.defaults.on_gaps)
+            with call_scope(call_id):
+                data = await self._answer(part)
+            yield data
 
     async def update(
         self, pattern: str | None = None, *, series: Iterable[str | SeriesKey] | None = None, jobs: int = 8
     ) -> tuple[Updated, ...]:
         """Extend held series to their last closed bar; see the synchronous face."""
         self._check_open()
-        return await update_series(self._session, pattern, series, jobs)
+        with new_call():
+            return await update_series(self._session, pattern, series, jobs)
 
     async def symbols(
         self, market_type: str | None = None, at: Moment | None = None, *, refresh: bool = False
     ) -> pd.DataFrame:
         """Every symbol of a market; see the synchronous face."""
         self._check_open()
-        return universe_frame(await load_universe(self._session, market_type, refresh=refresh), at)
+        with new_call():
+            found = await load_universe(self._session, market_type, refresh=refresh)
+        return universe_frame(found, at)
+
+    async def _answer(self, request: Request) -> MarketData:
+        call = self._open(request)
+        if not call.is_answered:
+            await call.fetch()
+        return finish(call, self._settings.config.defaults.on_gaps)

@@ -6,13 +6,15 @@ import asyncio
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from dsm_core.errors import RequestError
+from dsm_core.plugins.leash import is_left
 
 __all__ = ["LoopThread"]
 
 T = TypeVar("T")
+_LEAVING_S: Final = 5.0
 
 
 class LoopThread:
@@ -35,7 +37,8 @@ class LoopThread:
         if threading.current_thread() is self._thread:
             work.close()
             raise RequestError(
-                "The manager was called by one of its own observers.", hint="Call it from another thread."
+                "The manager was called by one of its own observers.",
+                hint="Put what is to be done on a queue, and call the manager once the call has ended.",
             )
         future = asyncio.run_coroutine_threadsafe(work, loop)
         try:
@@ -60,14 +63,29 @@ class LoopThread:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._loop.run_forever, name="dsm-loop", daemon=True)
+                self._thread = threading.Thread(target=_run, args=(self._loop,), name="dsm-loop", daemon=True)
                 self._thread.start()
             return self._loop
 
 
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    while not loop.is_closed():
+        try:
+            loop.run_forever()
+            return
+        except (KeyboardInterrupt, SystemExit):
+            # The task that raised it hands it to its caller, if the loop goes on.
+            continue
+
+
 async def _cancel_all() -> None:
     """End what is still running, so that nothing is left half way when the loop stops."""
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    tasks = {task for task in asyncio.all_tasks() - {asyncio.current_task()} if not is_left(task)}
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    if not tasks:
+        return
+    done, _ = await asyncio.wait(tasks, timeout=_LEAVING_S)
+    for task in done:
+        if not task.cancelled():
+            task.exception()

@@ -19,6 +19,7 @@ from dsm_core.fcp.settings import make_settings
 from dsm_core.model.interval import Interval
 from dsm_core.model.series import SeriesKey
 from dsm_core.plugins.interface import DataClientInterface
+from dsm_core.plugins.registry import Registry, default_registry
 from dsm_core.porting.scan import scan_cache
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Face:
         max_concurrent_downloads: int | None = None,
         config: ConfigSource = None,
         clock: Callable[[], datetime] | None = None,
+        registry: Registry = default_registry,
     ) -> None:
         self._settings = make_settings(
             market_type=market_type,
@@ -58,12 +60,47 @@ class Face:
             config=config,
             clock=clock,
         )
+        if not isinstance(registry, Registry):
+            raise RequestError(f"registry={registry!r}.", hint="Pass a Registry: Registry.of(provider).")
+        self._registry = registry
         self._bus = EventBus()
+        for observer in registry.observers():
+            self._bus.subscribe(observer)
         self._closed = False
         self._start()
 
+    def __repr__(self) -> str:
+        settings = self._settings
+        said = {
+            "market_type": settings.market_type,
+            "provider": settings.provider,
+            "chart_type": settings.chart_type,
+        }
+        shown = [f"{name}={str(value)!r}" for name, value in said.items() if value is not None]
+        store = self._session.store
+        shown.append("use_cache=False" if store is None else f"cache_dir={str(store.root)!r}")
+        return f"<{type(self).__name__}({', '.join(shown)}){' closed' if self._closed else ''}>"
+
     def subscribe(self, observer: Callable[[Event], object]) -> Callable[[], None]:
-        """Call ``observer(event)`` for every event; the result ends the subscription."""
+        """Call ``observer(event)`` for every event from now on.
+
+        Parameters
+        ----------
+        observer
+            Called in the thread in which the event happens, so it should be quick. It may not call
+            the manager. One that raises is reported once, as a warning of the logger
+            ``dsm_core.events``, and not called again.
+
+        Returns
+        -------
+        callable
+            Ends the subscription; calling it twice is harmless.
+
+        Raises
+        ------
+        RequestError
+            When the observer cannot be called, or is a coroutine function.
+        """
         return self._bus.subscribe(observer)
 
     def explain(
@@ -111,12 +148,21 @@ class Face:
         return scan_cache(self._session.store, keys, schema=series[0].schema)
 
     def _start(self) -> None:
-        self._session = Session(self._settings, self._bus)
+        self._session = Session(self._settings, self._bus, self._registry)
 
     def _open(self, request: Request, *, keeps_rows: bool = True) -> Call:
         self._check_open()
         return self._session.open_call(request, keeps_rows=keeps_rows)
 
     def _check_open(self) -> None:
+        self._check_outside()
         if self._closed:
             raise RequestError("The manager is closed.", hint="Make a new one.")
+
+    def _check_outside(self) -> None:
+        """Refuse what an observer asks: its thread is needed by the call that it observes."""
+        if self._bus.is_observing:
+            raise RequestError(
+                "The manager was called by one of its own observers.",
+                hint="Put what is to be done on a queue, and call the manager once the call has ended.",
+            )

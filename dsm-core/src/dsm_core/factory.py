@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from dsm_core.manager import DataSourceManager
 from dsm_core.model.interval import Interval
 from dsm_core.plugins.interface import DataClientInterface
+from dsm_core.plugins.provider import Provider
 from dsm_core.plugins.registry import default_registry
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["BoundClient", "DataClientFactory"]
+
+
+def _interval(value: str | None) -> Interval | None:
+    return None if value is None else Interval(value)
 
 
 @frozen(kw_only=True)
@@ -26,8 +33,9 @@ class BoundClient:
     market_type: str
     chart_type: str
     symbol: str
-    interval: Interval
+    interval: Interval | None = field(converter=_interval)
     source: str | None = None
+    options: Mapping[str, Any] = field(factory=dict)
     config: Any = None
 
     def fetch(self, start_time: datetime, end_time: datetime) -> pd.DataFrame:
@@ -48,6 +56,7 @@ class BoundClient:
                 self.interval,
                 inclusive="left",
                 enforce_source=self.source or "auto",
+                options=self.options,
                 on_gaps="ignore",
             )
 
@@ -59,9 +68,9 @@ class DataClientFactory:
     def register_client(
         *,
         provider: str,
-        market_type: str,
-        chart_type: str,
         client_class: type[DataClientInterface],
+        market_type: str | None = None,
+        chart_type: str | None = None,
         source: str | None = None,
     ) -> None:
         """Add a client to a provider, or begin a provider with it.
@@ -70,24 +79,57 @@ class DataClientFactory:
         ----------
         provider
             Its name; it need not be installed.
-        market_type, chart_type, source
-            Must agree with the class's own ``spec``.
         client_class
             The client.
+        market_type, chart_type, source
+            What it serves; may be left out, and must agree with the class's own ``spec``.
 
         Raises
         ------
         PluginContractError
-            When they do not agree, the class is no client, or its place is taken.
+            When they do not agree, the class is no client, its spec cannot be kept, or its place is
+            taken.
         """
         default_registry.register(
             provider, client_class, market_type=market_type, chart_type=chart_type, source=source
         )
 
     @staticmethod
-    def unregister(provider: str) -> None:
-        """Forget what was registered for a provider in this process."""
-        default_registry.unregister(provider)
+    def unregister(
+        provider: str,
+        *,
+        market_type: str | None = None,
+        chart_type: str | None = None,
+        source: str | None = None,
+    ) -> None:
+        """Forget what was registered for a provider in this process.
+
+        Parameters
+        ----------
+        provider
+            Its name; one that is not registered is no error.
+        market_type, chart_type, source
+            Forget only the clients of these.
+        """
+        default_registry.unregister(provider, market_type=market_type, chart_type=chart_type, source=source)
+
+    @staticmethod
+    def registered(
+        *,
+        provider: str,
+        client_class: type[DataClientInterface],
+        market_type: str | None = None,
+        chart_type: str | None = None,
+        source: str | None = None,
+    ) -> AbstractContextManager[Provider]:
+        """Have a client registered for a ``with`` block; takes what :meth:`register_client` takes.
+
+        When the block ends, the provider has what it had before, also after an error. Blocks may be
+        nested, and run in several threads.
+        """
+        return default_registry.registered(
+            provider, client_class, market_type=market_type, chart_type=chart_type, source=source
+        )
 
     @staticmethod
     def create_data_client(
@@ -96,8 +138,9 @@ class DataClientFactory:
         market_type: str,
         chart_type: str = "klines",
         symbol: str,
-        interval: str,
+        interval: str | None = None,
         source: str | None = None,
+        options: Mapping[str, Any] | None = None,
         config: Any = None,
     ) -> BoundClient:
         """A client of one series; without ``source`` the provider's sources are asked in order.
@@ -113,7 +156,8 @@ class DataClientFactory:
             market_type=market_type,
             chart_type=chart_type,
             symbol=symbol,
-            interval=Interval(interval),
+            interval=interval,
             source=source,
+            options=dict(options or {}),
             config=config,
         )

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from dsm_core.background import LoopThread
+from dsm_core.events import call_scope, new_call, new_call_id
 from dsm_core.face import Face
 from dsm_core.fcp.call import Call
 from dsm_core.fcp.chunks import chunk_requests
@@ -61,6 +62,8 @@ class DataSourceManager(Face):
         Path of a YAML file, a mapping, or a :class:`~dsm_core.DSMConfig`.
     clock
         Gives the time as an aware datetime; the machine's clock when left out.
+    registry
+        Whose providers are known; by default what is installed or registered in this process.
 
     Raises
     ------
@@ -84,6 +87,7 @@ class DataSourceManager(Face):
 
     def close(self) -> None:
         """Close connections and end the loop; twice is harmless."""
+        self._check_outside()
         if self._closed:
             return
         self._closed = True
@@ -225,10 +229,11 @@ class DataSourceManager(Face):
         Prefetched
             Rows and requests of now, gaps and failures.
         """
-        call = self._open(Request.of(symbol, start_time, end_time, interval, options), keeps_rows=False)
-        check_length(call.plan(), max_days)
-        self._fetch(call)
-        return prefetched(call)
+        with new_call():
+            call = self._open(Request.of(symbol, start_time, end_time, interval, options), keeps_rows=False)
+            check_length(call.plan(), max_days)
+            self._fetch(call)
+            return prefetched(call)
 
     def get_many(
         self,
@@ -261,10 +266,11 @@ class DataSourceManager(Face):
             Data by label; the label is the symbol, or the key as given.
         """
         check_shape(shape, on_error)
-        calls = open_all(requests_for(symbols, start_time, end_time, interval, options), self._open)
-        if not all(call.is_answered for call in calls.calls.values()):
-            self._loop.run(fetch_all(calls))
-        return finish_many(calls, self._settings.config.defaults.on_gaps, shape, on_error)
+        with new_call():
+            calls = open_all(requests_for(symbols, start_time, end_time, interval, options), self._open)
+            if not all(call.is_answered for call in calls.calls.values()):
+                self._loop.run(fetch_all(calls))
+            return finish_many(calls, self._settings.config.defaults.on_gaps, shape, on_error)
 
     def iter_data(
         self,
@@ -286,8 +292,12 @@ class DataSourceManager(Face):
             Length of a piece: ``"1d"``, ``"1w"``, ``"1M"``; pieces begin on its UTC grid.
         """
         request = Request.of(symbol, start_time, end_time, interval, options)
+        call_id = new_call_id()
         for part in chunk_requests(self._open(request), chunk):
-            yield self._query(part)
+            # Not around the yield: what the caller does between pieces is its own.
+            with call_scope(call_id):
+                data = self._answer(part)
+            yield data
 
     def update(
         self, pattern: str | None = None, *, series: Iterable[str | SeriesKey] | None = None, jobs: int = 8
@@ -309,7 +319,8 @@ class DataSourceManager(Face):
             One line a series, by key; ``partial`` tells that asking again may bring more.
         """
         self._check_open()
-        return self._loop.run(update_series(self._session, pattern, series, jobs))
+        with new_call():
+            return self._loop.run(update_series(self._session, pattern, series, jobs))
 
     def symbols(
         self, market_type: str | None = None, at: Moment | None = None, *, refresh: bool = False
@@ -332,9 +343,15 @@ class DataSourceManager(Face):
             datetime64[ns, UTC]; status_source, listed_at_source, delisted_at_source text.
         """
         self._check_open()
-        return universe_frame(self._loop.run(load_universe(self._session, market_type, refresh=refresh)), at)
+        with new_call():
+            found = self._loop.run(load_universe(self._session, market_type, refresh=refresh))
+        return universe_frame(found, at)
 
     def _query(self, request: Request) -> MarketData:
+        with new_call():
+            return self._answer(request)
+
+    def _answer(self, request: Request) -> MarketData:
         call = self._open(request)
         self._fetch(call)
         return finish(call, self._settings.config.defaults.on_gaps)
@@ -355,7 +372,7 @@ class DataSourceManager(Face):
             self._start()
 
 
-_MANAGER_KEYWORDS = frozenset({"rest_client", "cache_dir", "config", "clock", "retry_count"})
+_MANAGER_KEYWORDS = frozenset({"rest_client", "cache_dir", "config", "clock", "retry_count", "registry"})
 
 
 def get(

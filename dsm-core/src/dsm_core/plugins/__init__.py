@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dsm_core.plugins.interface import DataClientInterface
     from dsm_core.plugins.paged import PagedClient, PageRequest
     from dsm_core.plugins.provider import Provider, SymbolInfo
+    from dsm_core.plugins.registry import Registry
     from dsm_core.plugins.spec import ClientSpec, Rolling, Since, Unlimited
     from dsm_core.plugins.task import Task
 
@@ -29,6 +30,7 @@ __all__ = [
     "PageRequest",
     "PagedClient",
     "Provider",
+    "Registry",
     "Rolling",
     "Since",
     "SymbolInfo",
@@ -47,6 +49,7 @@ _HOMES = {
     "PageRequest": "paged",
     "PagedClient": "paged",
     "Provider": "provider",
+    "Registry": "registry",
     "Rolling": "spec",
     "Since": "spec",
     "SymbolInfo": "provider",

@@ -6,16 +6,42 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
-from attrs import frozen
+from attrs import field, frozen
 
 from dsm_core.errors import ProtocolChangedError
 from dsm_core.model.coverage import Origin
-from dsm_core.model.time_range import RangeSet
+from dsm_core.model.time_range import RangeSet, TimeRange
 
 __all__ = ["Answer"]
 
 _CHANGED: Final = "The vendor may have changed its answer; look for a new release."
 _UNITS: Final = ("s", "ms", "us", "ns")
+
+
+def _ranges(covered: Any) -> RangeSet | None:
+    if covered is None or isinstance(covered, RangeSet):
+        return covered
+    if isinstance(covered, TimeRange):
+        return RangeSet.of(covered)
+    is_list = isinstance(covered, Iterable) and not isinstance(covered, str | bytes)
+    pairs: list[Any] = list(covered) if is_list else [None]
+    if not all(_is_pair(pair) for pair in pairs):
+        raise TypeError(f"covered={covered!r:.100} is neither a RangeSet nor pairs of UTC nanoseconds")
+    return RangeSet.from_pairs(pairs)
+
+
+def _is_pair(pair: Any) -> bool:
+    return isinstance(pair, list | tuple) and len(pair) == 2 and all(type(ns) is int for ns in pair)
+
+
+def _origin(origin: Any) -> Origin | None:
+    if origin is None or isinstance(origin, Origin):
+        return origin
+    if isinstance(origin, str) and "://" in origin:
+        from dsm_core.net.urls import mask_text  # noqa: PLC0415 - brings the HTTP library
+
+        return Origin(url=mask_text(origin))
+    raise TypeError(f"origin={origin!r:.100} is neither an Origin nor a URL")
 
 
 @frozen
@@ -27,16 +53,17 @@ class Answer:
     rows
         Arrow table, pandas or polars frame; decimal text and any time unit are welcome.
     covered
-        The range for which the answer is complete. None: as the source's spec says.
+        The range for which the answer is complete, or pairs ``(start, end)`` in UTC nanoseconds. None:
+        as the source's spec says.
     origin
-        URL and checksum of the bytes.
+        URL and checksum of the bytes, or their URL.
     cursor
         Where the next page starts; None ends a paged fetch.
     """
 
     rows: Any
-    covered: RangeSet | None = None
-    origin: Origin | None = None
+    covered: RangeSet | None = field(default=None, converter=_ranges)
+    origin: Origin | None = field(default=None, converter=_origin)
     cursor: Any = None
 
     @classmethod

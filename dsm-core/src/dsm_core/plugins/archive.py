@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from dsm_core.errors import ArchiveError, ChecksumMismatchError, DataNotAvailableError
+from dsm_core.errors import ArchiveError, ChecksumMismatchError, DataNotAvailableError, PluginContractError
 from dsm_core.model.coverage import Origin
 from dsm_core.model.grid import Grid
 from dsm_core.model.time_range import RangeSet, TimeRange, to_ns
 from dsm_core.net import Download
 from dsm_core.plugins.answer import Answer
+from dsm_core.plugins.blame import place_of, told
+from dsm_core.plugins.calling import as_answer, name_of
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.task import Task
 
-__all__ = ["ArchiveClient", "Granularity"]
+__all__ = ["ArchiveClient", "Granularity", "sizes_of"]
 
 
 # A month of which two or three days are held is still fetched as one file.
@@ -68,6 +70,24 @@ class Granularity:
                 start = done
 
 
+def sizes_of(client: ArchiveClient) -> tuple[Granularity, ...]:
+    """The client's granularities, checked.
+
+    Raises
+    ------
+    PluginContractError
+        When there is none, or something else.
+    """
+    given: Any = client.granularities()
+    sizes = tuple(given) if isinstance(given, Iterable) else ()
+    if not sizes or not all(isinstance(size, Granularity) for size in sizes):
+        raise PluginContractError(
+            f"{name_of(client)} has the granularities {given!r:.100}.",
+            hint="Give a tuple of at least one Granularity, coarsest first.",
+        )
+    return sizes
+
+
 class ArchiveClient(DataClientInterface):
     """A client whose source holds whole objects.
 
@@ -85,8 +105,8 @@ class ArchiveClient(DataClientInterface):
         """URL of an object, starting with an endpoint key: ``{vision}/data/...``."""
 
     @abstractmethod
-    def parse(self, task: Task, path: Path) -> Answer:
-        """Rows of a verified object; runs in a worker thread.
+    def parse(self, task: Task, path: Path) -> Any:
+        """Rows of a verified object, a table or an :class:`Answer`; runs in a worker thread.
 
         Raises
         ------
@@ -108,7 +128,7 @@ class ArchiveClient(DataClientInterface):
         """Objects that bring ``ranges``: coarse where (nearly) every finer period is wanted, else fine."""
         tasks: list[Task] = []
         remaining = self.within_history(ranges, now)
-        sizes = self.granularities()
+        sizes = sizes_of(self)
         for number, size in enumerate(sizes):
             finest = number == len(sizes) - 1
             for period in list(size.periods(remaining)):
@@ -127,7 +147,7 @@ class ArchiveClient(DataClientInterface):
 
     def unpublished(self, ranges: RangeSet, now: int) -> RangeSet:
         """The part of ``ranges`` whose finest objects cannot be there yet."""
-        finest = self.granularities()[-1]
+        finest = sizes_of(self)[-1]
         waiting = [p for p in finest.periods(ranges) if finest.published_at(p.end) > now]
         return ranges & RangeSet.of(*waiting)
 
@@ -140,7 +160,7 @@ class ArchiveClient(DataClientInterface):
                     download = await self._verified(task, path)
                 except ChecksumMismatchError:
                     download = await self._verified(task, path)
-                answer = await self.context.run(self.parse, task, path)
+                answer = await self.context.run(self._parsed, task, path)
         except OSError as error:
             raise ArchiveError(
                 f"{task.name} cannot be stored: {error}.",
@@ -154,7 +174,7 @@ class ArchiveClient(DataClientInterface):
             last_modified=download.last_modified,
             size=download.size,
         )
-        yield evolve(answer, origin=origin)
+        yield evolve(as_answer(answer), origin=origin)
 
     async def fetch(self, start_time: datetime, end_time: datetime, **kwargs: Any) -> AsyncIterator[Answer]:
         """Objects that overlap ``[start_time, end_time)``."""
@@ -162,6 +182,14 @@ class ArchiveClient(DataClientInterface):
         for task in self.plan(span, self.context.now_ns()):
             async for answer in self.answers(task):
                 yield answer
+
+    def _parsed(self, task: Task, path: Path) -> Any:
+        try:
+            return self.parse(task, path)
+        except OSError as error:
+            raise ArchiveError(
+                f"{task.name} cannot be read: {told(error)}{place_of(error)}.", url=task.url
+            ) from error
 
     async def _verified(self, task: Task, path: Path) -> Download:
         url = str(task.url)

@@ -16,6 +16,7 @@ from attrs import frozen
 from dsm_core.events import Event
 from dsm_core.model.time_range import from_ns
 from dsm_core.net import HttpSession
+from dsm_core.plugins.threads import contained
 
 __all__ = ["ClientContext"]
 
@@ -67,5 +68,5 @@ class ClientContext:
         # Threads do not inherit the context, and events of the work belong to this call.
         within = copy_context()
         return await asyncio.get_running_loop().run_in_executor(
-            self.workers, partial(within.run, work, *args)
+            self.workers, partial(within.run, contained, work, *args)
         )

@@ -1,37 +1,33 @@
-"""Which providers are installed, and how one is loaded.
+"""Which providers are installed, as metadata tells it, and what is wrong with them.
 
-Listing reads metadata only. A provider is imported when first asked for, inside a guard, so that
-a broken one costs nobody else anything.
+Listing reads metadata only and imports nothing.
 """
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import importlib_metadata
-from attrs import frozen
+from attrs import evolve, frozen
 
-from dsm_core.errors import (
-    PluginConflictError,
-    PluginContractError,
-    PluginLoadError,
-    ProviderNotFoundError,
-)
+from dsm_core.errors import PluginConflictError, PluginError, ProviderNotFoundError
+from dsm_core.plugins.metadata import declared
+
+if TYPE_CHECKING:
+    from dsm_core.plugins.provider import Provider
 
 __all__ = [
     "GROUP",
+    "Finding",
     "InstalledProvider",
-    "LoadedPlugin",
+    "check_installed",
     "find_provider",
     "installed_providers",
-    "load_plugin",
+    "not_installed",
 ]
-
-_log = logging.getLogger(__name__)
 
 GROUP: Final = "dsm.providers"
 
@@ -46,39 +42,48 @@ class InstalledProvider:
     version: str
 
 
-@frozen
-class LoadedPlugin:
-    """An imported plugin: its provider description and its event hook, if any."""
+@frozen(kw_only=True)
+class Finding:
+    """An installed provider that was loaded for a look, or why it cannot be.
 
-    provider: Any
-    observe: Any
+    Parameters
+    ----------
+    name, distribution, version
+        Which provider, and what brings it.
+    problem, remedy
+        What is wrong and what to do; None for a sound one.
+    error
+        The error that using it would raise.
+    provider
+        Its description, when it is sound.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    problem: str | None = None
+    remedy: str | None = None
+    error: PluginError | None = None
+    provider: Provider | None = None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it can be used."""
+        return self.error is None
 
 
 def installed_providers(
     distributions: Iterable[importlib_metadata.Distribution] | None = None,
 ) -> tuple[InstalledProvider, ...]:
-    """Every provider that an installed distribution declares, by name; imports nothing."""
-    found: dict[tuple[str, str], InstalledProvider] = {}
-    for dist in importlib_metadata.Distribution.discover() if distributions is None else distributions:
-        for entry in dist.entry_points.select(group=GROUP):
-            provider = _described(dist, entry)
-            if provider is not None:
-                # An editable install and its build folder can both be on the path; Python takes the first.
-                found.setdefault((provider.name, provider.distribution), provider)
-    return tuple(sorted(found.values(), key=lambda p: (p.name, p.distribution)))
+    """Every provider that an installed distribution declares, by name; imports nothing.
 
-
-def _described(
-    dist: importlib_metadata.Distribution, entry: importlib_metadata.EntryPoint
-) -> InstalledProvider | None:
-    try:
-        return InstalledProvider(
-            name=entry.name, module=entry.value, distribution=dist.metadata["Name"], version=dist.version
-        )
-    except (OSError, KeyError, TypeError):
-        # An uninstall that was cut short leaves a folder without metadata behind.
-        _log.debug("provider_ignored name=%s reason=no_metadata", entry.name)
-        return None
+    A name that several distributions claim comes once for each.
+    """
+    found = (
+        InstalledProvider(name=d.name, module=d.target, distribution=d.distribution, version=d.version)
+        for d in declared(GROUP, distributions)
+    )
+    return tuple(sorted(found, key=lambda p: (p.name, p.distribution)))
 
 
 def find_provider(name: str, installed: Iterable[InstalledProvider]) -> InstalledProvider:
@@ -87,7 +92,7 @@ def find_provider(name: str, installed: Iterable[InstalledProvider]) -> Installe
     Raises
     ------
     ProviderNotFoundError
-        When there is none; the message lists what is installed and what to install.
+        When there is none; the message lists what is installed and what to do.
     PluginConflictError
         When two distributions claim the name; uninstall one.
     """
@@ -96,89 +101,66 @@ def find_provider(name: str, installed: Iterable[InstalledProvider]) -> Installe
         by_name[provider.name].append(provider)
     claims = by_name.get(name, [])
     if not claims:
-        known = ", ".join(sorted(by_name)) or "none"
-        close = get_close_matches(name, by_name, n=1)
-        # No package is named for a slip of the pen: somebody might have registered it.
-        hint = f"Did you mean {close[0]!r}?" if close else f"Run: pip install dsm-{name.replace('_', '-')}"
-        raise ProviderNotFoundError(
-            f"No installed package provides {name!r}; installed: {known}.",
-            hint=hint,
-            provider=name,
-        )
+        raise not_installed(name, by_name)
     if len(claims) > 1:
-        names = " and ".join(f"{c.distribution} {c.version}" for c in claims)
-        raise PluginConflictError(
-            f"Two distributions provide {name!r}: {names}.", hint="Uninstall one of them.", provider=name
-        )
+        raise _conflict(claims)
     return claims[0]
 
 
-def load_plugin(found: InstalledProvider) -> LoadedPlugin:
-    """Import a provider's module and read its hooks.
-
-    Raises
-    ------
-    PluginLoadError
-        When the import fails; raised from the plugin's own error.
-    PluginContractError
-        When a hook is misspelt, missing or returns the wrong thing, or the API version differs.
-    """
-    import pluggy  # noqa: PLC0415 - listing providers must not pay for the plugin machinery
-
-    from dsm_core.plugins import hookspecs  # noqa: PLC0415
-
-    who = f"{found.distribution} {found.version} (provider {found.name!r})"
-    hint = f"Upgrade or uninstall {found.distribution}."
-    entry = importlib_metadata.EntryPoint(name=found.name, value=found.module, group=GROUP)
-    try:
-        module = entry.load()
-    except (Exception, SystemExit) as error:
-        raise PluginLoadError(
-            f"{who} failed to import: {error!r}.", hint=hint, provider=found.name
-        ) from error
-    manager = pluggy.PluginManager("dsm")
-    manager.add_hookspecs(hookspecs)
-    try:
-        manager.register(module, name=found.name)
-        manager.check_pending()
-        providers = manager.hook.dsm_provider()
-        chart_types = [schema for schemas in manager.hook.dsm_chart_types() for schema in schemas]
-    except Exception as error:
-        raise PluginContractError(f"{who}: {error}.", hint=hint, provider=found.name) from error
-    wrong = _wrong_provider(providers, found) or _wrong_chart_type(chart_types)
-    if wrong:
-        raise PluginContractError(f"{who} {wrong}.", hint=hint, provider=found.name)
-    _register(chart_types, who, found.name)
-    return LoadedPlugin(
-        providers[0], manager.hook.dsm_observe if manager.hook.dsm_observe.get_hookimpls() else None
+def not_installed(name: str, known: Iterable[str]) -> ProviderNotFoundError:
+    """The error of a provider that nobody brings; ``known`` are those that somebody does."""
+    names = sorted(known)
+    close = get_close_matches(name.lower(), names, n=3)
+    # No package is named for a name that was typed: somebody might have registered it.
+    hint = (
+        f"Did you mean {' or '.join(map(repr, close))}?"
+        if close
+        else "A provider comes as a package, usually called dsm-<provider>: look whether there is one from "
+        "somebody you trust, and pip install it."
+    )
+    return ProviderNotFoundError(
+        f"No installed package provides {name!r}; installed: {', '.join(names) or 'none'}.",
+        hint=hint,
+        provider=name,
     )
 
 
-def _wrong_provider(providers: list[Any], found: InstalledProvider) -> str | None:
-    from dsm_core.plugins.provider import PLUGIN_API, Provider  # noqa: PLC0415
-
-    if len(providers) != 1 or not isinstance(providers[0], Provider):
-        return "has no dsm_provider() hook that returns a Provider"
-    provider = providers[0]
-    if provider.api != PLUGIN_API:
-        return f"was written for plugin API {provider.api}; this dsm-core speaks {PLUGIN_API}"
-    return None if provider.name == found.name else f"calls itself {provider.name!r}"
-
-
-def _wrong_chart_type(chart_types: list[Any]) -> str | None:
-    from dsm_core.schema.chart_type import ChartSchema  # noqa: PLC0415
-
-    wrong = next((c for c in chart_types if not isinstance(c, ChartSchema)), None)
-    return None if wrong is None else f"has a dsm_chart_types() hook that gives {wrong!r}, no ChartSchema"
+def _conflict(claims: Iterable[InstalledProvider]) -> PluginConflictError:
+    claims = list(claims)
+    name = claims[0].name
+    which = " and ".join(f"{c.distribution} {c.version}" for c in claims)
+    others = " or ".join(f"pip uninstall {c.distribution}" for c in claims)
+    return PluginConflictError(
+        f"{len(claims)} distributions provide {name!r}: {which}.",
+        hint=f"Keep one of them: {others}.",
+        provider=name,
+    )
 
 
-def _register(chart_types: list[Any], who: str, name: str) -> None:
-    from dsm_core.schema.chart_type import register_chart_type  # noqa: PLC0415
+def check_installed(installed: Iterable[InstalledProvider] | None = None) -> tuple[Finding, ...]:
+    """Load every installed provider, each in its own guard, and tell what is wrong with it.
 
-    for schema in chart_types:
-        try:
-            register_chart_type(schema)
-        except PluginConflictError as error:
-            raise PluginConflictError(
-                f"{who}: {error.message}", hint=error.hint, provider=name, **error.details
-            ) from error
+    Parameters
+    ----------
+    installed
+        Which; all when left out.
+
+    Returns
+    -------
+    tuple of Finding
+        By name; one for each distribution where several claim a name.
+    """
+    every = installed_providers() if installed is None else tuple(installed)
+    return tuple(_look_at(found, every) for found in every)
+
+
+def _look_at(found: InstalledProvider, every: Iterable[InstalledProvider]) -> Finding:
+    from dsm_core.plugins.loading import load_plugin  # noqa: PLC0415 - listing must not pay for loading
+
+    sound = Finding(name=found.name, distribution=found.distribution, version=found.version)
+    try:
+        find_provider(found.name, every)
+        loaded = load_plugin(found)
+    except PluginError as error:
+        return evolve(sound, problem=error.message, remedy=error.hint, error=error)
+    return evolve(sound, provider=loaded.provider)

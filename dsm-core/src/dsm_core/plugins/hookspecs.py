@@ -29,4 +29,4 @@ def dsm_chart_types() -> list[ChartSchema]:  # type: ignore[empty-body]
 
 @hookspec
 def dsm_observe(event: Event) -> None:
-    """See every event of every manager in the process."""
+    """See each event of every manager that uses the provider; from ``dsm.observers``, of every manager."""

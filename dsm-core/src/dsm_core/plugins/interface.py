@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from dsm_core.errors import RequestError
 from dsm_core.model.grid import Grid
@@ -15,11 +15,17 @@ from dsm_core.model.interval import Interval
 from dsm_core.model.names import ChartType, DataSource, MarketType
 from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange, from_ns
 from dsm_core.plugins.answer import Answer
+from dsm_core.plugins.calling import each_answer
 from dsm_core.plugins.context import ClientContext
 from dsm_core.plugins.spec import ClientSpec, Rolling, Since
 from dsm_core.plugins.task import Task
+from dsm_core.plugins.threads import in_thread
 
 __all__ = ["DataClientInterface"]
+
+# What a machine's clock may be off where the venue cannot be asked for its time.
+_EDGE_NS: Final = 600 * NS_PER_S
+_EDGE_SLOTS: Final = 2
 
 
 class DataClientInterface(ABC):
@@ -36,7 +42,7 @@ class DataClientInterface(ABC):
     context
         HTTP, configuration, clock.
     **options
-        Those that ``spec.options`` names.
+        Those of ``spec.options`` that were given, in the types it names.
     """
 
     spec: ClassVar[ClientSpec]
@@ -129,6 +135,18 @@ class DataClientInterface(ABC):
             first = self.grid.ceil(first)
         return RangeSet.from_pairs((max(r.start, first), r.end) for r in ranges)
 
+    def surely_held(self, ranges: RangeSet, now: int) -> RangeSet:
+        """The part of ``ranges`` that the source still held when it answered; core asks this.
+
+        A rolling history moves on between the plan and the answer, and venues count its first bar
+        differently: two bars or ten minutes at its edge are not sure, nor what passed out of it since.
+        """
+        if not isinstance(self.spec.history, Rolling):
+            return ranges
+        answered = max(now, self.context.now_ns())
+        slots = 0 if self.grid is None else self.grid.back(self.grid.floor(answered), -_EDGE_SLOTS)
+        return self.within_history(ranges, max(answered + _EDGE_NS, slots))
+
     def _rolling_start(self, history: Rolling, now: int) -> int:
         starts = []
         if history.days is not None:
@@ -141,21 +159,20 @@ class DataClientInterface(ABC):
     def fetch(self, start_time: datetime, end_time: datetime, **kwargs: Any) -> Any:
         """Rows with ``start_time <= index < end_time``.
 
-        Plain (run in a worker thread), a coroutine, or an async iterator; a table, a frame or an
-        :class:`Answer`.
+        Plain (run in a worker thread), a coroutine, a generator or an async generator; of a table, a
+        frame, a mapping of columns or an :class:`Answer`.
         """
 
     async def answers(self, task: Task) -> AsyncIterator[Answer]:
         """Do one task; core calls this, authors write :meth:`fetch`."""
         start, end = from_ns(task.span.start), from_ns(task.span.end)
-        if inspect.isasyncgenfunction(self.fetch):
-            async for result in self.fetch(start, end):
-                yield _as_answer(result)
-            return
-        if inspect.iscoroutinefunction(self.fetch):
-            yield _as_answer(await self.fetch(start, end))
-            return
-        yield _as_answer(await asyncio.to_thread(self.fetch, start, end))
+        if inspect.isasyncgenfunction(self.fetch) or inspect.iscoroutinefunction(self.fetch):
+            result = self.fetch(start, end)
+        else:
+            result = await in_thread(self.fetch, start, end)
+        async with aclosing(each_answer(result)) as answers:
+            async for answer in answers:
+                yield answer
 
     async def published(self, span: TimeRange) -> frozenset[str] | None:
         """Names of the tasks that exist inside ``span``; None when the source has no listing."""
@@ -172,7 +189,3 @@ class DataClientInterface(ABC):
     async def lifetime(self) -> TimeRange | None:
         """From the symbol's first bar to the end of its last one; None when unknown."""
         return None
-
-
-def _as_answer(result: Any) -> Answer:
-    return result if isinstance(result, Answer) else Answer(result)

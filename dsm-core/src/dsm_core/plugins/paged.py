@@ -13,6 +13,7 @@ from dsm_core.errors import ProtocolChangedError
 from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange, to_ns
 from dsm_core.net import JsonReply
 from dsm_core.plugins.answer import Answer
+from dsm_core.plugins.calling import as_answer
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.task import Task
 
@@ -31,6 +32,16 @@ class PageRequest:
     end: int
     rows: int
     cursor: Any = None
+
+    @property
+    def start_s(self) -> int:
+        """First second, inclusive."""
+        return -(-self.start // NS_PER_S)
+
+    @property
+    def last_s(self) -> int:
+        """Last second, inclusive."""
+        return (self.end - 1) // NS_PER_S
 
     @property
     def start_ms(self) -> int:
@@ -52,14 +63,25 @@ class PagedClient(DataClientInterface):
     """
 
     @abstractmethod
-    async def fetch_page(self, page: PageRequest) -> Answer:
-        """Rows of one page; a further page follows while the answer has a cursor."""
+    async def fetch_page(self, page: PageRequest) -> Any:
+        """Rows of one page, in any form that :meth:`fetch` may give.
+
+        A further page follows while an :class:`Answer` has a cursor.
+        """
 
     def check(self, body: Any) -> None:
-        """Raise for an error that the vendor puts inside a successful answer."""
+        """Raise for an error that the vendor puts inside a successful answer.
+
+        A ``RateLimitError`` or ``ServerError`` raised here is retried as a 429 or 503 would be.
+        """
 
     async def get_json(
-        self, url: str, params: Mapping[str, Any] | None = None, *, rows: int = 1
+        self,
+        url: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        rows: int = 1,
+        headers: Mapping[str, str] | None = None,
     ) -> JsonReply:
         """A checked JSON answer, its cost taken from the spec's pool.
 
@@ -71,10 +93,12 @@ class PagedClient(DataClientInterface):
             Query parameters.
         rows
             How many rows are asked for; decides the cost.
+        headers
+            Sent with this request, never to another host.
         """
-        reply = await self.context.http.get_json(url, params, cost=self.spec.cost(rows), pool=self.spec.pool)
-        self.check(reply.body)
-        return reply
+        return await self.context.http.get_json(
+            url, params, cost=self.spec.cost(rows), pool=self.spec.pool, headers=headers, check=self.check
+        )
 
     def plan(self, ranges: RangeSet, now: int, skip: frozenset[str] = frozenset()) -> tuple[Task, ...]:
         """Pages that bring ``ranges``; neighbouring small ranges share a page."""
@@ -115,18 +139,18 @@ class PagedClient(DataClientInterface):
         page = PageRequest(
             symbol=self.symbol, code=self.code, start=span.start, end=span.end, rows=self._rows(span)
         )
-        for _ in range(_MOST_CURSORS):
-            answer = await self.fetch_page(page)
+        seen: set[Any] = set()
+        while len(seen) < _MOST_CURSORS:
+            answer = as_answer(await self.fetch_page(page))
             yield answer
             if answer.cursor is None:
                 return
-            if answer.cursor == page.cursor:
-                break
+            mark = _mark(answer.cursor)
+            if mark in seen:
+                raise _endless(self.symbol, f"cursor {answer.cursor!r:.100} came again")
+            seen.add(mark)
             page = evolve(page, cursor=answer.cursor)
-        raise ProtocolChangedError(
-            f"The pages of {self.symbol} do not end: cursor {page.cursor!r} came again.",
-            hint="Report it to the provider's author.",
-        )
+        raise _endless(self.symbol, f"{_MOST_CURSORS} cursors came")
 
     def _rows(self, span: TimeRange) -> int:
         return self.grid.count(span) if self.grid else self.spec.page_rows or 1
@@ -163,6 +187,20 @@ class PagedClient(DataClientInterface):
             limit = start + int(self.spec.max_span_s * NS_PER_S)
             ends.append(max(self.grid.floor(limit), self.grid.next(start)) if self.grid else limit)
         return min(ends, default=2**63 - 1)
+
+
+def _mark(cursor: Any) -> Any:
+    try:
+        hash(cursor)
+    except TypeError:
+        return repr(cursor)
+    return cursor
+
+
+def _endless(symbol: str, why: str) -> ProtocolChangedError:
+    return ProtocolChangedError(
+        f"The pages of {symbol} do not end: {why}.", hint="Report it to the provider's author."
+    )
 
 
 def _name(page: TimeRange) -> str:

@@ -6,16 +6,17 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+import attrs
 from attrs import field, frozen
 
-from dsm_core.errors import PluginContractError
-from dsm_core.model.names import ChartType, MarketType
+from dsm_core.errors import PluginContractError, RequestError
+from dsm_core.model.names import ChartType, MarketType, OpenName
 from dsm_core.net import Limit
 from dsm_core.plugins.context import ClientContext
+from dsm_core.plugins.contract import check_client_class, check_places, check_pools
 from dsm_core.plugins.interface import DataClientInterface
-from dsm_core.plugins.spec import ClientSpec
 
-__all__ = ["PLUGIN_API", "Provider", "SymbolInfo", "check_client_class"]
+__all__ = ["PLUGIN_API", "Provider", "SymbolInfo"]
 
 PLUGIN_API: Final = 1
 
@@ -47,37 +48,16 @@ class SymbolInfo:
     sources: Mapping[str, str] = field(factory=dict)
 
 
-def _clients(values: Iterable[type[DataClientInterface]]) -> tuple[type[DataClientInterface], ...]:
-    return tuple(values)
-
-
-def _names(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(values)
-
-
-def _limits(values: Iterable[Limit]) -> tuple[Limit, ...]:
-    return tuple(values)
+def _tuple(values: Any) -> Any:
+    """Whatever can be gone through, as a tuple; one text is one name."""
+    if isinstance(values, str):
+        return (values,)
+    return tuple(values) if isinstance(values, Iterable) else values
 
 
 SymbolsFn = Callable[[ClientContext, MarketType], Awaitable[Sequence[SymbolInfo]]]
 ServerTimeFn = Callable[[ClientContext, MarketType], Awaitable[int]]
-
-
-def check_client_class(value: Any, provider: str) -> None:
-    """Refuse what is no client class, or one that does not say what it serves.
-
-    Raises
-    ------
-    PluginContractError
-        Naming the provider and the class.
-    """
-    if not (isinstance(value, type) and issubclass(value, DataClientInterface)):
-        what, hint = "is no client class", "Subclass DataClientInterface."
-    elif not isinstance(getattr(value, "spec", None), ClientSpec):
-        what, hint = "has no spec", "Set the class attribute spec to a ClientSpec."
-    else:
-        return
-    raise PluginContractError(f"Provider {provider!r}: {value!r} {what}.", hint=hint, provider=provider)
+CheckFn = Callable[[ClientContext], Awaitable[object]]
 
 
 @frozen(kw_only=True)
@@ -96,7 +76,7 @@ class Provider:
         attrs class of its section of the configuration; its ``endpoints`` attribute maps endpoint
         keys to a tuple of URLs.
     sources
-        Source names in the order of the protocol.
+        Source names in the order of the protocol; when left out, those of the clients as they come.
     limits
         Rate limits of the venue's pools.
     symbols
@@ -105,27 +85,71 @@ class Provider:
         Coroutine that lists every symbol a market ever had, with first and last days.
     server_time
         Coroutine that gives the venue's clock in UTC nanoseconds.
+    check
+        Coroutine that tries the credentials, for ``dsm doctor``: it returns where they serve and raises
+        a :class:`~dsm_core.errors.DSMError` where not.
+
+    Raises
+    ------
+    PluginContractError
+        When a value is wrong: the message names it, and the client class where it is a class's.
     """
 
     name: str
     api: int = PLUGIN_API
-    clients: tuple[type[DataClientInterface], ...] = field(converter=_clients)
+    clients: tuple[type[DataClientInterface], ...] = field(converter=_tuple)
     config: type[Any] | None = None
-    sources: tuple[str, ...] = field(converter=_names)
-    limits: tuple[Limit, ...] = field(converter=_limits, default=())
+    sources: tuple[str, ...] = field(converter=_tuple, default=())
+    limits: tuple[Limit, ...] = field(converter=_tuple, default=())
     symbols: SymbolsFn | None = None
     universe: SymbolsFn | None = None
     server_time: ServerTimeFn | None = None
+    check: CheckFn | None = None
 
     def __attrs_post_init__(self) -> None:
+        if self.api != PLUGIN_API:
+            # Whatever else seems wrong may be right in the version it was written for.
+            return
+        self._check_values()
         for client in self.clients:
             check_client_class(client, self.name)
+        check_places(self.clients, self.name)
+        check_pools(self.clients, self.name, (limit.pool for limit in self.limits))
+        if not self.sources:
+            found = dict.fromkeys(str(client.spec.source) for client in self.clients)
+            object.__setattr__(self, "sources", tuple(found))
+        self._check_sources()
+
+    def _check_values(self) -> None:
+        try:
+            named = OpenName(self.name)
+        except RequestError as error:
+            raise PluginContractError(f"A Provider has the name {self.name!r}.", hint=error.hint) from error
+        if named != self.name:
+            raise self._error(f"has a name that is not {named.value!r}", "Write it in lower case.")
+        if not isinstance(self.clients, tuple) or not self.clients:
+            raise self._error(f"has clients={self.clients!r}", "List at least one client class.")
+        if self.config is not None and not (isinstance(self.config, type) and attrs.has(self.config)):
+            raise self._error(f"has config={self.config!r}", "Give a class decorated with attrs.frozen.")
+        for limit in self.limits:
+            if not isinstance(limit, Limit):
+                raise self._error(f"has {limit!r} in limits", "Use dsm_core.net.Limit.")
+        for name in ("symbols", "universe", "server_time", "check"):
+            if getattr(self, name) is not None and not callable(getattr(self, name)):
+                raise self._error(f"has {name}={getattr(self, name)!r}", "Give a coroutine function.")
+
+    def _check_sources(self) -> None:
+        if not all(isinstance(s, str) for s in self.sources) or len(set(self.sources)) != len(self.sources):
+            raise self._error(f"has sources={self.sources!r}", "Name each source once.")
+        for client in self.clients:
             if client.spec.source not in self.sources:
-                raise PluginContractError(
-                    f"Provider {self.name!r}: {client.__name__} serves {client.spec.source!s}, "
-                    "which sources lacks.",
-                    hint=f"Add it to sources={self.sources!r}.",
+                raise self._error(
+                    f"has {client.__name__}, which serves {client.spec.source!s}, not in sources",
+                    f"Add it to sources={self.sources!r}.",
                 )
+
+    def _error(self, what: str, hint: str) -> PluginContractError:
+        return PluginContractError(f"Provider {self.name!r} {what}.", hint=hint, provider=self.name)
 
     @property
     def market_types(self) -> tuple[MarketType, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 import tempfile
 import time
@@ -13,19 +14,24 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
+
 from dsm_core.config import ProviderSection
-from dsm_core.errors import SourceError, SymbolNotFoundError
+from dsm_core.errors import DSMError, SymbolNotFoundError
 from dsm_core.events import EventBus
 from dsm_core.model.interval import Interval
 from dsm_core.model.names import MarketType
 from dsm_core.net import AdaptiveLane, Http
 from dsm_core.plugins.archive import ArchiveClient
 from dsm_core.plugins.context import ClientContext
+from dsm_core.plugins.functions import ask_clock, ask_symbols
+from dsm_core.plugins.guard import guarding
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.provider import Provider, SymbolInfo
 
 __all__ = ["Venue"]
 
+_log = logging.getLogger(__name__)
 _OFFSET_LASTS_S: Final = 600.0
 _DOWNLOADS: Final = 13
 
@@ -114,8 +120,9 @@ class Venue:
             return
         before = self._clock_ns()
         try:
-            told = await self.provider.server_time(self.context(market_type), market_type)
-        except SourceError:
+            told = await ask_clock(self.provider, self.context(market_type), market_type)
+        except DSMError as error:
+            _log.debug("clock_not_read provider=%s error=%r", self.provider.name, error)
             return
         self._offsets[market_type] = (told - (before + self._clock_ns()) // 2, time.monotonic())
 
@@ -151,7 +158,8 @@ class Venue:
             cls = classes[source]
             own = {k: v for k, v in options.items() if k in cls.spec.options}
             context = self.context(cls.spec.market_type)
-            made[source] = cls(symbol, interval, context, **own)
+            with guarding(cls, self.provider.name):
+                made[source] = cls(symbol, interval, context, **own)
             made[source].provider = self.provider.name
         return made
 
@@ -167,10 +175,9 @@ class Venue:
             return error
         try:
             if market_type not in self._symbols:
-                self._symbols[market_type] = await self.provider.symbols(
-                    self.context(market_type), market_type
-                )
-        except SourceError:
+                self._symbols[market_type] = await self._listed("symbols", market_type)
+        except DSMError as trouble:
+            _log.debug("symbols_not_listed provider=%s error=%r", self.provider.name, trouble)
             return error
         names = [info.symbol for info in self._symbols[market_type]]
         close = get_close_matches(symbol, names, n=3, cutoff=0.6)
@@ -181,10 +188,33 @@ class Venue:
         )
         return SymbolNotFoundError(error.message, hint=hint, **{**error.details, "close_matches": close})
 
+    async def list_symbols(self, market_type: MarketType) -> Sequence[SymbolInfo]:
+        """Every symbol the venue lists, those of the past where it can tell them.
+
+        Raises
+        ------
+        SourceError
+            When the venue does not answer, or the provider's function failed.
+        """
+        return await self._listed("universe" if self.provider.universe else "symbols", market_type)
+
+    async def _listed(self, function: str, market_type: MarketType) -> Sequence[SymbolInfo]:
+        return await ask_symbols(self.provider, function, self.context(market_type), market_type)
+
     def _scope(self, endpoints: Mapping[str, Sequence[str]]) -> str:
         """Distinguishes other addresses than the provider's own, so that a test venue's ban is its own."""
-        default = getattr(self.provider.config() if self.provider.config else None, "endpoints", None)
-        if endpoints == default:
+        if endpoints == _own_endpoints(self.provider.config):
             return ""
         text = repr(sorted((k, tuple(v)) for k, v in endpoints.items()))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _own_endpoints(config: type[Any] | None) -> Any:
+    """The addresses that a settings class has by itself; it may want other keys from the user."""
+    field = None if config is None else attrs.fields_dict(config).get("endpoints")
+    if field is None or field.default is attrs.NOTHING:
+        return {}
+    default: Any = field.default
+    value = default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
+    converter: Any = field.converter
+    return converter(value) if callable(converter) else value
