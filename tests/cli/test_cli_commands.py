@@ -66,6 +66,8 @@ def acme(tmp_path: Path) -> str:
         ["symbols", "--help"],
         ["coverage", "--help"],
         ["cache", "clear", "--help"],
+        ["config", "show", "--help"],
+        ["doctor", "--help"],
         ["completion", "zsh"],
     ],
 )

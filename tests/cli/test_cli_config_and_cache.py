@@ -10,17 +10,6 @@ import pytest
 from cli.running import Run, Shell
 
 DAY = ("get", "BTCUSDT", "1h", "--market", "spot", "--start", "2024-03-01", "--end", "2024-03-01")
-FIVE_MISTAKES = """\
-chache: {dir: data}
-defaults:
-  deadline_s: soon
-http:
-  retry_count: -1
-providers:
-  binance:
-    sources: [vison]
-  acme: {}
-"""
 
 
 def test_config_path_prints_the_file(run: Run, place: Path) -> None:
@@ -43,21 +32,6 @@ def test_config_path_prints_nothing_where_there_is_no_file(
 def test_config_check_names_a_file_that_is_fine(run: Run, place: Path) -> None:
     result = run("config", "check")
     assert (result.exit_code, result.stdout) == (0, f"{place / 'dsm.yaml'}: fine\n")
-
-
-def test_config_check_has_a_line_for_each_of_five_mistakes(run: Run, place: Path) -> None:
-    (place / "dsm.yaml").write_text(FIVE_MISTAKES)
-    result = run("config", "check")
-    assert result.exit_code == 4
-    lines = result.stdout.splitlines()
-    assert [line.split(": ")[:2] for line in lines] == [
-        ["dsm.yaml:1", "chache"],
-        ["dsm.yaml:3", "defaults.deadline_s"],
-        ["dsm.yaml:5", "http.retry_count"],
-        ["dsm.yaml:8", "providers.binance.sources"],
-        ["dsm.yaml:9", "providers.acme"],
-    ]
-    assert "did you mean 'cache'?" in lines[0]
 
 
 def test_config_check_reads_the_file_that_is_named(run: Run, place: Path) -> None:

@@ -11,12 +11,16 @@ import click
 
 from dsm_core._version import __version__
 from dsm_core.cli.cache import cache
+from dsm_core.cli.chart_types import chart_types
 from dsm_core.cli.completion import completion
 from dsm_core.cli.config import config
 from dsm_core.cli.console import colour_choice, say
 from dsm_core.cli.coverage import coverage
+from dsm_core.cli.doctor import doctor
 from dsm_core.cli.failure import ExitCode, report, report_usage, silence_stdout, warnings_as_lines
 from dsm_core.cli.get import explain, get
+from dsm_core.cli.logs import logs_end
+from dsm_core.cli.new_provider import new_provider
 from dsm_core.cli.options import Debug, debug_option
 from dsm_core.cli.plugin_commands import PluginGroup
 from dsm_core.cli.porting import export, import_group
@@ -43,7 +47,7 @@ class _Root(PluginGroup):
         run = partial(super().main, args, prog_name, complete_var, standalone_mode=False, **settings)
         if not standalone_mode:
             return run()
-        with warnings_as_lines():
+        with logs_end(), warnings_as_lines():
             sys.exit(_guarded(run))
 
     def invoke(self, ctx: click.Context) -> None:
@@ -113,12 +117,15 @@ for _command in (
     export,
     import_group,
     providers,
+    chart_types,
     config,
     cache,
     update,
     prefetch,
     symbols,
     coverage,
+    doctor,
+    new_provider,
     completion,
 ):
     dsm.add_command(_command)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from dsm_core.cli.config_files import init, schema
+from dsm_core.cli.config_show import show
 from dsm_core.cli.console import say, say_note
 from dsm_core.cli.failure import ExitCode
 from dsm_core.cli.options import config_option, json_option
-from dsm_core.errors import PluginError
+from dsm_core.cli.sections import Offers, Sections
+from dsm_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from dsm_core.config import Problem
@@ -22,7 +25,7 @@ __all__ = ["config"]
 
 @click.group(no_args_is_help=False)
 def config() -> None:
-    """The configuration file: where it is, whether it is right."""
+    """The configuration: its file, its mistakes, what is in force, a file to begin with."""
 
 
 @config.command()
@@ -46,16 +49,16 @@ def path(as_json: bool) -> None:
 @click.pass_context
 def check(ctx: click.Context, as_json: bool, config: Path | None) -> None:
     """Print every mistake, those in the providers' sections included."""
-    from dsm_core.config import check_config, find_config_file  # noqa: PLC0415 - brings attrs
+    from dsm_core.config import check_config  # noqa: PLC0415 - brings attrs
 
-    sections = _Sections()
-    problems = check_config(config, sections)
+    sections = Sections()
+    problems = check_config(config, sections, offers=Offers(sections))
     wrong = [p for p in problems if not p.path.startswith(tuple(f"providers.{n}." for n in sections.broken))]
     for problem in () if as_json else wrong:
         click.echo(problem)
     for error in sections.broken.values():
         say("error", str(error))
-    file = config or find_config_file()
+    file = config or _found_file()
     if as_json:
         click.echo(_as_json(file, wrong))
     if wrong or sections.broken:
@@ -65,40 +68,22 @@ def check(ctx: click.Context, as_json: bool, config: Path | None) -> None:
     click.echo(f"{file}: fine" if file else "no configuration file: the defaults are fine")
 
 
+for _command in (show, init, schema):
+    config.add_command(_command)
+
+
+def _found_file() -> Path | None:
+    from dsm_core.config import find_config_file  # noqa: PLC0415 - brings attrs
+
+    try:
+        return find_config_file()
+    except ConfigError:
+        # A variable that names no file: that is among the mistakes.
+        return None
+
+
 def _as_json(file: Path | None, wrong: Sequence[Problem]) -> str:
     from attrs import asdict  # noqa: PLC0415 - the other form needs none
 
     told = {"file": None if file is None else str(file), "problems": [asdict(problem) for problem in wrong]}
     return json.dumps(told, indent=1)
-
-
-class _Sections(Mapping[str, "type | None"]):
-    """Settings class of each installed provider; one is imported when the file has a section for it.
-
-    ``broken`` keeps the errors of those that cannot be imported: nobody knows what their sections mean.
-    """
-
-    def __init__(self) -> None:
-        from dsm_core.plugins.registry import default_registry  # noqa: PLC0415 - brings the HTTP room
-
-        self._registry = default_registry
-        self._names = default_registry.names()
-        self.broken: dict[str, PluginError] = {}
-
-    def __getitem__(self, name: str) -> type | None:
-        if name not in self._names:
-            raise KeyError(name)
-        try:
-            return self._registry.provider(name).config
-        except PluginError as error:
-            self.broken[name] = error
-            return None
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._names
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import Final, TextIO
 
 import click
 
-from dsm_core.cli.console import say
+from dsm_core.cli.console import say, say_note
 from dsm_core.errors import (
     AllSourcesFailedError,
     ConfigError,
@@ -27,6 +26,7 @@ from dsm_core.errors import (
     SourceError,
     SymbolNotFoundError,
 )
+from dsm_core.masking import masked_traceback
 
 __all__ = [
     "ExitCode",
@@ -81,7 +81,7 @@ def exit_code_of(error: DSMError) -> ExitCode:
 def report(error: DSMError, *, debug: bool) -> ExitCode:
     """Say what went wrong and what to do; give the exit code."""
     if debug:
-        traceback.print_exception(error, file=sys.stderr)
+        say_note(masked_traceback(error))
     say("error", in_shell_words(error, error.message))
     if isinstance(error, IncompleteDataError):
         # Its own hint tells where a Python program finds the rows.

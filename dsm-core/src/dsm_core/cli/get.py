@@ -43,9 +43,9 @@ Examples:
 def get(form: str | None, output: Path | None, strict: bool, **asked: Unpack[SeriesArguments]) -> None:
     """Print the rows of SYMBOL at INTERVAL.
 
-    What is no bars, such as funding_rate, has no INTERVAL.
+    What is no bars, such as funding_rate, has no INTERVAL; documents need no range either.
     """
-    check_range(asked["last"], asked["start"])
+    check_range(asked["last"], asked["start"], asked["chart_type"])
     form = form or _form_of(output)
     if form in _BINARY and output is None and sys.stdout.isatty():
         raise click.UsageError(f"--format {form} is not for a terminal; add -o FILE.")
@@ -60,7 +60,7 @@ def get(form: str | None, output: Path | None, strict: bool, **asked: Unpack[Ser
 @format_option("table", "json", default="table")
 def explain(form: str, **asked: Unpack[SeriesArguments]) -> None:
     """Print what `dsm get` would ask of whom; nothing is fetched."""
-    check_range(asked["last"], asked["start"])
+    check_range(asked["last"], asked["start"], asked["chart_type"])
     from dsm_core.cli.call import show_plan  # noqa: PLC0415 - brings pandas and Arrow
 
     show_plan(asked, form=form)

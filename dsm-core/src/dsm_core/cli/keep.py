@@ -17,6 +17,7 @@ from dsm_core.cli.store import open_store
 from dsm_core.config import Wish
 from dsm_core.errors import CacheUnavailableError, DSMError, RequestError
 from dsm_core.model.series import SeriesKey
+from dsm_core.plugins.schemas import schema_of
 
 __all__ = ["ManagerArguments", "prefetch_list", "prefetch_one", "update_held", "update_list"]
 
@@ -122,7 +123,7 @@ async def _prefetch_all(
     async def one(series: str, wish: Wish) -> SeriesLine:
         async with lane:
             try:
-                _check_start(wish)
+                _check_start(wish, series)
                 return await _prefetch(manager, series, _call(wish, wish.start, wish.end))
             except DSMError as error:
                 return SeriesLine(series=series, error=error)
@@ -138,8 +139,8 @@ async def _prefetch(manager: AsyncDataSourceManager, series: str, call: dict[str
     return SeriesLine.of_prefetched(series, got)
 
 
-def _check_start(wish: Wish) -> None:
-    if wish.start is None:
+def _check_start(wish: Wish, series: str) -> None:
+    if wish.start is None and schema_of(SeriesKey.parse(series)).kind != "documents":
         raise RequestError(
             "It has no start.",
             hint="Give it a start in the list, or put one into the defaults.",

@@ -9,6 +9,8 @@ from typing import Any, Final, TypedDict, TypeVar
 
 import click
 
+from dsm_core.cli.logs import log_options
+
 __all__ = [
     "Debug",
     "SeriesArguments",
@@ -59,10 +61,16 @@ def _set_debug(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         debug.on = True
 
 
-debug_option = click.option(
+_debug = click.option(
     "--debug", is_flag=True, is_eager=True, expose_value=False, callback=_set_debug,
     help="Show a traceback with an error.",
 )  # fmt: skip
+
+
+def debug_option(command: Wrapped) -> Wrapped:
+    """Give a command ``--debug``, and the options of logging."""
+    return _debug(log_options(command))
+
 
 config_option = click.option(
     "--config", type=click.Path(path_type=Path), metavar="FILE",
@@ -132,7 +140,9 @@ _KEY = (
     click.option("--market", metavar="NAME", help="Market, such as spot, um or cm."),
     click.option("--provider", metavar="NAME", help="One that `dsm providers` lists."),
     click.option(
-        "--chart-type", metavar="NAME", help="Kind of rows, such as funding_rate; klines when left out."
+        "--chart-type",
+        metavar="NAME",
+        help="One that `dsm chart-types` lists, such as funding_rate; klines when left out.",
     ),
 )
 _RANGE = (
@@ -173,15 +183,18 @@ def series_options(command: Wrapped) -> Wrapped:
     return _with(command, (*_arguments(required=False), *_RANGE, *_KEY, *_PLACES, debug_option))
 
 
-def check_range(last: str | int | None, start: str | None) -> None:
+def check_range(last: str | int | None, start: str | None, chart_type: str | None = None) -> None:
     """Refuse a command line that names no range, or two.
+
+    Documents need none; which chart types are documents is not known here, so where one is named
+    the call itself refuses.
 
     Raises
     ------
     click.UsageError
         Naming the options.
     """
-    if last is None and start is None:
+    if last is None and start is None and chart_type is None:
         raise click.UsageError("Say which bars: --last 7d, or --start and --end.")
     if last is not None and start is not None:
         raise click.UsageError("--last and --start exclude each other.")

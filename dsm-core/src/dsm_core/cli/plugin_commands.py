@@ -31,14 +31,12 @@ class FoundCommand(NamedTuple):
 
 def installed_commands() -> tuple[FoundCommand, ...]:
     """Every command that an installed distribution declares, by name; imports nothing."""
-    import importlib_metadata  # noqa: PLC0415 - core's own commands need no metadata
+    from dsm_core.plugins.metadata import declared  # noqa: PLC0415 - core's own commands need no metadata
 
-    found = set()
-    for dist in importlib_metadata.distributions():
-        for entry in dist.entry_points.select(group=GROUP):
-            # A set, as an editable install and its build folder can both be on the path.
-            package = f"{dist.metadata['Name']} {dist.version}"
-            found.add(FoundCommand(tuple(entry.name.split(".")), entry.value, package))
+    found = {
+        FoundCommand(tuple(d.name.split(".")), d.target, f"{d.distribution} {d.version}")
+        for d in declared(GROUP)
+    }
     return tuple(sorted(found))
 
 
@@ -153,7 +151,7 @@ def _load(found: FoundCommand) -> click.Command:
     package = found.package.partition(" ")[0]
     try:
         command = entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginLoadError(
             f"{who} failed to load: {error!r}.", hint=f"Upgrade or uninstall {package}; others are not hurt."
         ) from error

@@ -103,7 +103,7 @@ import_group = PluginGroup(
 )
 
 _series_option = click.option(
-    "--series", metavar="KEY", help="Whose bars they are: binance/spot/klines/BTCUSDT/1h."
+    "--series", metavar="KEY", help="Whose bars they are: acme/spot/klines/BTCUSDT/1h."
 )
 _provider_option = click.option("--provider", metavar="NAME", help="One that `dsm providers` lists.")
 _market_option = click.option("--market", metavar="NAME", help="Market, where the name does not tell it.")

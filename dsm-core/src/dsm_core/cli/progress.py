@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from dsm_core.cli.console import is_redirected
 from dsm_core.progress import Subscribable, is_live, plain_line, rich_line, watched
 
 __all__ = ["shown_progress"]
@@ -17,7 +18,7 @@ def shown_progress(manager: Subscribable) -> Iterator[None]:
 
     It is a bar with the extra ``rich``, and plain text without.
     """
-    if not is_live():
+    if is_redirected() or not is_live():
         yield
         return
     with watched(manager, rich_line() or plain_line(sys.stderr)):

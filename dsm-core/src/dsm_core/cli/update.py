@@ -27,10 +27,10 @@ __all__ = ["prefetch", "update"]
 # Click keeps the lines of a paragraph that begins with a backspace.
 _LIST: Final = """\b
 A list file:
-  defaults: {provider: binance, market_type: um, interval: 1h, start: 2024-01}
+  defaults: {provider: acme, market_type: spot, interval: 1h, start: 2024-01}
   series:
     - BTCUSDT
-    - binance/spot/klines/ETHUSDT/1m
+    - acme/spot/klines/ETHUSDT/1m
     - {symbol: SOLUSDT, interval: 15m, start: 2024-06-01, end: 2024-09}
 """
 
@@ -133,7 +133,7 @@ def _check(asked: _RangeArguments, list_file: Path | None) -> None:
     if list_file is None:
         if asked["symbol"] is None:
             raise click.UsageError("Say what: SYMBOL INTERVAL and a range, or --list FILE.")
-        check_range(asked["last"], asked["start"])
+        check_range(asked["last"], asked["start"], asked["chart_type"])
         return
     for name in ("symbol", "last", "start", "end"):
         if asked.get(name) is not None:

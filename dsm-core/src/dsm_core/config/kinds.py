@@ -14,7 +14,7 @@ from dsm_core.config.placeholders import Expanded
 from dsm_core.config.scalars import read_scalar
 from dsm_core.config.secret import Secret
 
-__all__ = ["Hook", "container_hooks", "path_hook", "scalar_hooks"]
+__all__ = ["Hook", "container_hooks", "is_list", "is_mapping", "kind_name", "path_hook", "scalar_hooks"]
 
 Hook = Callable[[Any, Any], Any]
 
@@ -43,8 +43,8 @@ def container_hooks(structure: Hook) -> list[tuple[Callable[[Any], bool], Hook]]
         (lambda kind: get_origin(kind) is Literal, _literal),
         (lambda kind: isinstance(kind, type) and issubclass(kind, Enum), _enum),
         (lambda kind: get_origin(kind) in _UNIONS, _Union(structure)),
-        (lambda kind: _bare(kind) in _LISTS, _List(structure)),
-        (lambda kind: _bare(kind) in _MAPPINGS, _Mapping(structure)),
+        (is_list, _List(structure)),
+        (is_mapping, _Mapping(structure)),
     ]
 
 
@@ -67,21 +67,32 @@ def path_hook(folder: Path) -> Hook:
 
 def _wrong(kind: Any, value: Any, remedy: str = "") -> Mistakes:
     shown = kind_of(value) if _holds_secret(kind) else show(value)
-    return Mistakes.one(f"expected {_name(kind)}, got {shown}{remedy}")
+    return Mistakes.one(f"expected {kind_name(kind)}, got {shown}{remedy}")
 
 
 def _holds_secret(kind: Any) -> bool:
     return kind is Secret or any(_holds_secret(part) for part in get_args(kind))
 
 
-def _name(kind: Any) -> str:
+def kind_name(kind: Any) -> str:
+    """What a type asks for, in the words of messages: ``a whole number or null``."""
     if get_origin(kind) in _UNIONS:
-        return " or ".join(map(_name, get_args(kind)))
+        return " or ".join(map(kind_name, get_args(kind)))
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(map(repr, get_args(kind)))
-    if _bare(kind) in _LISTS:
+    if is_list(kind):
         return "a list"
     return _NAMES.get(kind, "a mapping")
+
+
+def is_list(kind: Any) -> bool:
+    """Whether a type is a tuple, a list or a set of something."""
+    return _bare(kind) in _LISTS
+
+
+def is_mapping(kind: Any) -> bool:
+    """Whether a type is a mapping of something."""
+    return _bare(kind) in _MAPPINGS
 
 
 def _bare(kind: Any) -> Any:
@@ -282,4 +293,4 @@ class _Mapping:
             # Keys are text in the document; Expanded reads `1:` as a number where one is due.
             return self._structure(Expanded(key), kind)
         except Mistakes:
-            raise Mistakes.one(f"a key here is {_name(kind)}") from None
+            raise Mistakes.one(f"a key here is {kind_name(kind)}") from None

@@ -10,28 +10,42 @@ from typing import Any, Final, TypeAlias
 from attrs import evolve, field, frozen
 
 from dsm_core.config.document import Document, copy_mapping
-from dsm_core.config.environment import LABEL, apply_environment, read_variable
-from dsm_core.config.model import CacheConfig, DefaultsConfig, DSMConfig, HttpConfig, ProviderSection
+from dsm_core.config.environment import LABEL, apply_environment, read_variable, variables_by_key
+from dsm_core.config.model import DSMConfig, ProviderSection
 from dsm_core.config.placeholders import placeholder_names
-from dsm_core.config.problem import Problem, config_error
-from dsm_core.errors import ConfigError
+from dsm_core.config.problem import Problem, config_error, in_order
+from dsm_core.config.top_level import TopLevel
 
-__all__ = ["ConfigSource", "check_config", "default_cache_dir", "find_config_file", "load_config"]
+__all__ = ["ConfigSource", "Layers", "default_cache_dir", "find_config_file", "load_config", "read_layers"]
 
 FILE_NAME: Final = "dsm.yaml"
 
 ConfigSource: TypeAlias = "str | Path | Mapping[str, Any] | DSMConfig | None"
 
 
-@frozen
-class _Core:
-    """Keys of the top level, as they are written."""
+@frozen(kw_only=True)
+class Layers:
+    """A configuration, and what it was made of.
 
-    cache: CacheConfig = field(factory=CacheConfig)
-    defaults: DefaultsConfig = field(factory=DefaultsConfig)
-    http: HttpConfig = field(factory=HttpConfig)
-    offline: bool = False
-    providers: Any = None
+    Parameters
+    ----------
+    config
+        The result; what could not be read has its default.
+    problems
+        What is wrong.
+    document
+        The file or mapping; None without one.
+    variables
+        Name of the ``DSM_*`` variable that decides a key, by key path.
+    env
+        The environment.
+    """
+
+    config: DSMConfig
+    problems: list[Problem]
+    document: Document | None
+    variables: Mapping[tuple[str, ...], str]
+    env: Mapping[str, str] = field(repr=False)
 
 
 def load_config(
@@ -56,10 +70,10 @@ def load_config(
         line for each problem and ``details["problems"]`` the same as dicts. Providers' sections are checked
         when the provider is used, or by `check_config`.
     """
-    config, problems = _load(source, env, cwd)
-    if problems:
-        raise config_error(problems)
-    return config
+    layers = read_layers(source, env, cwd)
+    if layers.problems:
+        raise config_error(layers.problems)
+    return layers.config
 
 
 def find_config_file(env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Path | None:
@@ -112,65 +126,37 @@ def default_cache_dir(config: DSMConfig | None = None, env: Mapping[str, str] | 
     return user_cache_path("dsm", appauthor=False)
 
 
-def check_config(
-    config: ConfigSource,
-    sections: Mapping[str, type | None],
-    *,
-    env: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
-) -> list[Problem]:
-    """Everything wrong in a configuration, providers' sections included; empty when it is right.
+def read_layers(source: ConfigSource, env: Mapping[str, str] | None, cwd: Path | None) -> Layers:
+    """What could be made of the source, what could not, and where each value came from.
 
-    Parameters
-    ----------
-    config
-        As for `load_config`.
-    sections
-        Settings class by name of each installed provider; ``None`` for one without settings.
-    env, cwd
-        As for `load_config`.
+    Raises
+    ------
+    ConfigError
+        Nothing could be made of it: the file cannot be read, or is no mapping.
     """
-    try:
-        loaded, problems = _load(config, env, cwd)
-    except ConfigError as error:
-        return [Problem(**problem) for problem in error.details["problems"]]
-    for name, section in loaded.providers.items():
-        problems += _check_section(section, name, sections)
-    return _in_order(problems)
-
-
-def _check_section(section: ProviderSection, name: str, sections: Mapping[str, type | None]) -> list[Problem]:
-    from dsm_core.config.mistakes import did_you_mean  # noqa: PLC0415 - imports difflib
-
-    if name in sections:
-        return section.check(sections[name] or _NoSettings)
-    message = f"no installed provider has this name{did_you_mean(name, sections)}"
-    return [Problem(section.file, section.positions.get(()), f"providers.{name}", message)]
-
-
-@frozen
-class _NoSettings:
-    """Settings class of a provider that has none."""
-
-
-def _load(
-    source: ConfigSource, env: Mapping[str, str] | None, cwd: Path | None
-) -> tuple[DSMConfig, list[Problem]]:
-    """What could be made of the source, and what could not."""
     folder = _working_folder(cwd)
     environment = os.environ if env is None else env
-    config, problems = _read(source, env, folder)
+    config, problems, document = _read(source, env, folder)
     config, more = apply_environment(config, environment, folder)
-    return config, [*problems, *more]
+    return Layers(
+        config=config,
+        problems=[*problems, *more],
+        document=document,
+        variables=variables_by_key(environment),
+        env=environment,
+    )
 
 
-def _read(source: Any, env: Mapping[str, str] | None, folder: Path) -> tuple[DSMConfig, list[Problem]]:
+_Read: TypeAlias = "tuple[DSMConfig, list[Problem], Document | None]"
+
+
+def _read(source: Any, env: Mapping[str, str] | None, folder: Path) -> _Read:
     if isinstance(source, DSMConfig):
-        return source, []
+        return source, [], None
     if source is None:
         source = find_config_file(env, folder)
     if source is None:
-        return DSMConfig(), []
+        return DSMConfig(), [], None
     if isinstance(source, Mapping):
         return _build(copy_mapping(source, folder), env)
     if not isinstance(source, str | os.PathLike):
@@ -182,14 +168,14 @@ def _read(source: Any, env: Mapping[str, str] | None, folder: Path) -> tuple[DSM
     return _build(read_yaml_file(path, _label(path, folder)), env)
 
 
-def _build(document: Document, env: Mapping[str, str] | None) -> tuple[DSMConfig, list[Problem]]:
+def _build(document: Document, env: Mapping[str, str] | None) -> _Read:
     from dsm_core.config.structure import structure  # noqa: PLC0415 - imports cattrs
 
     sections, problems = _provider_sections(document, env)
     core_data = {key: value for key, value in document.data.items() if key != "providers"}
     environment = os.environ if env is None else env
-    core, more = structure(evolve(document, data=core_data), _Core, environment)
-    core = core or _Core()
+    core, more = structure(evolve(document, data=core_data), TopLevel, environment)
+    core = core or _rescued(document, core_data, environment)
     config = DSMConfig(
         cache=core.cache,
         defaults=core.defaults,
@@ -198,12 +184,15 @@ def _build(document: Document, env: Mapping[str, str] | None) -> tuple[DSMConfig
         providers=sections,
         source=document.file,
     )
-    return config, _in_order([*document.problems, *problems, *more])
+    return config, in_order([*document.problems, *problems, *more]), document
 
 
-def _in_order(problems: list[Problem]) -> list[Problem]:
-    """As a reader meets them: by line, then what has no line."""
-    return sorted(problems, key=lambda problem: (problem.line is None, problem.line or 0))
+def _rescued(document: Document, data: Mapping[str, Any], env: Mapping[str, str]) -> TopLevel:
+    """Those keys of the top level that are right by themselves, for who goes on despite the others."""
+    from dsm_core.config.structure import structure  # noqa: PLC0415 - imports cattrs
+
+    parts = {key: structure(evolve(document, data={key: data[key]}), TopLevel, env)[0] for key in data}
+    return TopLevel(**{key: getattr(part, key) for key, part in parts.items() if part is not None})
 
 
 def _provider_sections(

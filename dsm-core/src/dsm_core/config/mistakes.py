@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from dsm_core.config.placeholders import Expanded
-from dsm_core.config.problem import KeyPath
+from dsm_core.config.problem import KeyPath, dotted
 from dsm_core.config.secret import Secret
 
 __all__ = ["Mistakes", "did_you_mean", "kind_of", "show"]
@@ -15,12 +15,18 @@ __all__ = ["Mistakes", "did_you_mean", "kind_of", "show"]
 _LONGEST_SHOWN: Final = 60
 
 
-class Mistakes(Exception):  # noqa: N818 - it never leaves the room: it becomes a ConfigError's problems
-    """Everything wrong in one value: key paths relative to it, and messages."""
+class Mistakes(ValueError):  # noqa: N818 - mostly it becomes a ConfigError's problems
+    """Everything wrong in one value: key paths relative to it, and messages.
+
+    A validator that finds several things wrong raises it too; who makes the settings in Python meets it
+    as the `ValueError` that validators raise.
+    """
 
     def __init__(self, found: Iterable[tuple[KeyPath, str]]) -> None:
         self.found = list(found)
-        super().__init__(self.found)
+        super().__init__(
+            "; ".join(": ".join(filter(None, (dotted(p), message))) for p, message in self.found)
+        )
 
     @classmethod
     def one(cls, message: str) -> Mistakes:

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, get_args
 
 from attrs import field, frozen
 from attrs.converters import optional
@@ -17,9 +17,22 @@ from dsm_core.config.problem import KeyPath, Problem, config_error
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["CacheConfig", "DSMConfig", "DefaultsConfig", "HttpConfig", "ProviderSection"]
+__all__ = ["ON_GAPS", "CacheConfig", "DSMConfig", "DefaultsConfig", "HttpConfig", "ProviderSection"]
 
 T = TypeVar("T")
+OnGaps: TypeAlias = Literal["warn", "raise", "raise_any", "ignore"]
+ON_GAPS: Final[tuple[OnGaps, ...]] = get_args(OnGaps)
+
+# The same in JSON Schema's words, which tell an editor what the validators say.
+_ABOVE_0: Final = {"schema": {"exclusiveMinimum": 0}}
+_FROM_0: Final = {"schema": {"minimum": 0}}
+_MOST_RETRIES: Final = 100
+_MOST_AT_ONCE: Final = 1000
+_LONGEST_HEADER: Final = 1000
+_RETRIES: Final = {"schema": {"minimum": 0, "maximum": _MOST_RETRIES}}
+_AT_ONCE: Final = {"schema": {"minimum": 1, "maximum": _MOST_AT_ONCE}}
+
+_HEADER: Final = {"schema": {"pattern": "^[ -~]*[!-~][ -~]*$", "maxLength": _LONGEST_HEADER}}
 
 
 def _to_path(value: str | os.PathLike[str]) -> Path:
@@ -46,11 +59,22 @@ def _check_limit(_: Any, attribute: Any, value: float | None) -> None:
 def _check_count(_: Any, attribute: Any, value: int) -> None:
     if value < 0:
         raise ValueError(f"must be 0 or more, not {value}")
+    if value > _MOST_RETRIES:
+        raise ValueError(f"must be {_MOST_RETRIES} or less, not {value}")
 
 
-def _check_size(_: Any, attribute: Any, value: int) -> None:
-    if value < 1:
+def _check_size(_: Any, attribute: Any, value: int | None) -> None:
+    if value is not None and value < 1:
         raise ValueError(f"must be 1 or more, not {value}")
+    if value is not None and value > _MOST_AT_ONCE:
+        raise ValueError(f"must be {_MOST_AT_ONCE} or less, not {value}")
+
+
+def _check_header(_: Any, attribute: Any, value: str | None) -> None:
+    if value is not None and not (value.isascii() and value.isprintable() and value.strip()):
+        raise ValueError(f"must be one line of printable ASCII, not {value[:60]!r}")
+    if value is not None and len(value) > _LONGEST_HEADER:
+        raise ValueError(f"must be {_LONGEST_HEADER} characters or less, not {len(value)}")
 
 
 @frozen(kw_only=True)
@@ -81,7 +105,9 @@ class DefaultsConfig:
     provider
         Provider's name; ``None`` is the only one installed.
     market_type
-        Market's name, such as ``spot``.
+        Market's name, such as ``spot``; ``None`` leaves it to each call.
+    chart_type
+        Chart type's name, such as ``klines``, which ``None`` stands for.
     deadline_s
         Seconds a call may take in all; ``None`` is no limit.
     max_wait_s
@@ -92,9 +118,10 @@ class DefaultsConfig:
 
     provider: str | None = None
     market_type: str | None = None
-    deadline_s: float | None = field(default=300.0, validator=_check_limit)
-    max_wait_s: float = field(default=120.0, validator=_check_wait)
-    on_gaps: Literal["warn", "raise", "raise_any", "ignore"] = "warn"
+    chart_type: str | None = None
+    deadline_s: float | None = field(default=300.0, validator=_check_limit, metadata=_ABOVE_0)
+    max_wait_s: float = field(default=120.0, validator=_check_wait, metadata=_FROM_0)
+    on_gaps: OnGaps = "warn"
 
 
 @frozen(kw_only=True)
@@ -108,20 +135,23 @@ class HttpConfig:
     read_timeout_s
         Seconds until the next bytes must come.
     retry_count
-        Times a failed request is tried again; 0 is never.
+        Times a failed request is tried again; 0 is never, 100 the most.
     max_concurrent
-        REST requests in flight at one time.
+        REST requests in flight at one time, 1000 at most.
+    max_concurrent_downloads
+        Archive files in flight at one time, whatever the providers' own keys say; ``None`` is what they say.
     user_agent
         ``User-Agent`` header; ``None`` is DSM's own.
     state_dir
         Folder in which the processes of one machine share rate limits; ``None`` is DSM's own.
     """
 
-    connect_timeout_s: float = field(default=10.0, validator=_check_limit)
-    read_timeout_s: float = field(default=30.0, validator=_check_limit)
-    retry_count: int = field(default=5, validator=_check_count)
-    max_concurrent: int = field(default=50, validator=_check_size)
-    user_agent: str | None = None
+    connect_timeout_s: float = field(default=10.0, validator=_check_limit, metadata=_ABOVE_0)
+    read_timeout_s: float = field(default=30.0, validator=_check_limit, metadata=_ABOVE_0)
+    retry_count: int = field(default=5, validator=_check_count, metadata=_RETRIES)
+    max_concurrent: int = field(default=50, validator=_check_size, metadata=_AT_ONCE)
+    max_concurrent_downloads: int | None = field(default=None, validator=_check_size, metadata=_AT_ONCE)
+    user_agent: str | None = field(default=None, validator=_check_header, metadata=_HEADER)
     state_dir: Path | None = field(default=None, converter=optional(_to_path))
 
 

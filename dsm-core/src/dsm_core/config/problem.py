@@ -9,7 +9,7 @@ from attrs import asdict, frozen
 
 from dsm_core.errors import ConfigError
 
-__all__ = ["KeyPath", "Problem", "config_error", "dotted"]
+__all__ = ["KeyPath", "Problem", "config_error", "dotted", "in_order"]
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 
@@ -57,3 +57,8 @@ def config_error(problems: Iterable[Problem]) -> ConfigError:
     """One error for all the problems: a line each, and ``details["problems"]`` as plain dicts."""
     found = list(problems)
     return ConfigError("\n".join(map(str, found)), problems=[asdict(problem) for problem in found])
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """As a reader meets them: by line, then what has no line."""
+    return sorted(problems, key=lambda problem: (problem.line is None, problem.line or 0))

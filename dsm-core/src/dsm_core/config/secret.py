@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hmac
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
+
+from dsm_core.masking import MASK, remember
 
 __all__ = ["Secret"]
-
-_MASK: Final = "***"
 
 
 def _encode(text: str) -> bytes:
@@ -19,7 +19,8 @@ class Secret:
     """Text that prints as ``***`` everywhere; `reveal` alone gives it.
 
     It is not a ``str``, so that joining, logging or JSON cannot write it out by accident, and it refuses to
-    be pickled. Copies are the object itself.
+    be pickled. Copies are the object itself. While it lives, errors, events and logs show ``***`` in place of
+    its text, if that has six characters or more.
 
     Parameters
     ----------
@@ -40,26 +41,27 @@ class Secret:
     'abc'
     """
 
-    __slots__ = ("__value",)
+    __slots__ = ("__value", "__weakref__")
 
     def __init__(self, value: str) -> None:
         if not isinstance(value, str):
             # The value itself stays out of the message.
             raise TypeError(f"a secret is text, not {type(value).__name__}")
         self.__value = str.__str__(value)
+        remember(self)
 
     def reveal(self) -> str:
         """The text itself, for the one place that sends it."""
         return self.__value
 
     def __repr__(self) -> str:
-        return f"Secret({_MASK!r})"
+        return f"Secret({MASK!r})"
 
     def __str__(self) -> str:
-        return _MASK
+        return MASK
 
     def __format__(self, spec: str) -> str:
-        return format(_MASK, spec)
+        return format(MASK, spec)
 
     def __bool__(self) -> bool:
         return bool(self.__value)

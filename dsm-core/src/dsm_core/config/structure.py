@@ -13,12 +13,13 @@ from cattrs.errors import StructureHandlerNotFoundError
 
 from dsm_core.config.document import Document
 from dsm_core.config.kinds import container_hooks, path_hook, scalar_hooks
+from dsm_core.config.masking import MASK, mask_url
 from dsm_core.config.mistakes import Mistakes, did_you_mean, kind_of, show
 from dsm_core.config.placeholders import Expanded, expand
 from dsm_core.config.problem import KeyPath, Problem
 from dsm_core.errors import PluginContractError
 
-__all__ = ["structure"]
+__all__ = ["fields_of", "structure"]
 
 T = TypeVar("T")
 
@@ -93,7 +94,7 @@ class _ClassHook:
         data = _NOTHING if value is None else value
         if not isinstance(data, Mapping):
             raise Mistakes.one(f"expected a mapping of keys, got {kind_of(value)}")
-        fields = _fields(cls)
+        fields = fields_of(cls)
         found = _wrong_keys(data, fields)
         values: dict[str, Any] = {}
         for name in data.keys() & fields.keys():
@@ -107,7 +108,14 @@ class _ClassHook:
         return _build(cls, values)
 
 
-def _fields(cls: Any) -> dict[str, attrs.Attribute[Any]]:
+def fields_of(cls: Any) -> dict[str, attrs.Attribute[Any]]:
+    """Fields of a settings class by the key that stands for each, with their types resolved.
+
+    Raises
+    ------
+    PluginContractError
+        A type names what does not exist; the class's author must change it.
+    """
     try:
         attrs.resolve_types(cls)
     except NameError as error:
@@ -150,6 +158,8 @@ def _refused(
     for name, value in values.items():
         try:
             _validate(probe, fields[name], value)
+        except Mistakes as mistakes:
+            found += [(path, _hide(message, data[name])) for path, message in mistakes.below(name)]
         except (ValueError, TypeError) as error:
             found.append(((name,), _hide(_message(error), data[name])))
         except AttributeError:
@@ -170,7 +180,18 @@ def _validate(probe: Any, field: attrs.Attribute[Any], value: Any) -> None:
 
 def _hide(message: str, raw: Any) -> str:
     """Message of a validator without a value that came from the environment."""
-    return message.replace(str(raw), "***") if isinstance(raw, Expanded) and raw else message
+    for text in sorted(_expanded(raw), key=len, reverse=True):
+        # Validators of addresses show them without their user info.
+        for shown in (text, mask_url(text)):
+            message = message.replace(shown, MASK) if shown else message
+    return message
+
+
+def _expanded(raw: Any) -> set[str]:
+    if isinstance(raw, Expanded):
+        return {str(raw)}
+    children = raw.values() if isinstance(raw, Mapping) else raw if isinstance(raw, list) else ()
+    return {text for child in children for text in _expanded(child)}
 
 
 def _build(cls: type, values: Mapping[str, Any]) -> Any:
