@@ -183,9 +183,11 @@ def texts(root: ElementTree.Element, path: str) -> list[str]:
 
 def test_the_listing_holds_funding_folders_and_files(venue: Emulator) -> None:
     base = "data/futures/um/monthly/"
-    assert texts(listed(venue, base), "CommonPrefixes/Prefix") == [f"{base}fundingRate/", f"{base}klines/"]
+    bars = ["indexPriceKlines", "klines", "markPriceKlines", "premiumIndexKlines"]
+    monthly = texts(listed(venue, base), "CommonPrefixes/Prefix")
+    assert monthly == [f"{base}{name}/" for name in ("fundingRate", *bars)]
     daily = texts(listed(venue, "data/futures/um/daily/"), "CommonPrefixes/Prefix")
-    assert daily == ["data/futures/um/daily/klines/"]
+    assert daily == [f"data/futures/um/daily/{name}/" for name in bars]
     symbols = texts(listed(venue, f"{base}fundingRate/"), "CommonPrefixes/Prefix")
     names = [prefix.split("/")[-2] for prefix in symbols]
     assert names == ["BTCUSDT", "ETHUSDT", "GONEUSDT", "TSLAUSDT", "XECUSDT"]

@@ -23,7 +23,7 @@ from binance.venues import (
     utc,
 )
 from dsm_binance.emulator import Emulator, Fault
-from dsm_binance.rest import COLUMNS
+from dsm_binance.kinds import TRADES
 from dsm_core import DataSourceManager, MarketData
 from dsm_core.errors import (
     AccessDeniedError,
@@ -295,7 +295,7 @@ def test_a_redirect_that_never_ends_is_an_error(venues: Venues, desk: Desk) -> N
 def test_recorded_rest_rows_read_as_the_archive_writes_them(desk: Desk, venues: Venues) -> None:
     rows = json.loads((DATA / "rest" / "spot" / "klines.json").read_text())
 
-    table = conform(Answer.from_rows(rows, COLUMNS).rows, chart_schema("klines")).table
+    table = conform(Answer.from_rows(rows, TRADES.cells).rows, chart_schema("klines")).table
     frame = table.to_pandas().set_index("open_time")
     expected = frame_of([list(map(str, row)) for row in rows], "1m")
     assert (frame["close"] == expected["close"]).all()

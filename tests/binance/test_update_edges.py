@@ -15,6 +15,7 @@ import pytest
 
 from binance.venues import DAY, HOUR, NOW, Desk, Venues, sent, utc
 from dsm_binance.emulator import Emulator, Fault, Listing
+from dsm_core.errors import CacheWarning
 
 LONG = [Listing("BTCUSDT", "um", listed_at=utc(2024))]
 UPDATER = """
@@ -116,3 +117,32 @@ def test_the_plan_of_an_update_is_what_it_asks(venues: Venues, desk: Desk, tmp_p
     venue.clear_requests()
     manager.update()
     assert len(venue.requests) == plan.requests
+
+
+@pytest.mark.parametrize("place", ["its bytes", "its end", "all of it"])
+@pytest.mark.parametrize("seen_by", ["update", "a call"])
+def test_an_update_fetches_what_a_damaged_file_held(
+    venues: Venues, desk: Desk, place: str, seen_by: str
+) -> None:
+    venue = venues(listings=LONG, now=NOW)
+    manager = desk.manager(venue, "um")
+    manager.prefetch("BTCUSDT", utc(2024, 3), NOW, "1m")
+    day = ("2024-04-07", "2024-04-07")
+    [file] = (desk.tmp_path / "cache").rglob("2024-04.arrow")
+    content = bytearray(file.read_bytes())
+    if place == "its bytes":
+        content[2000] ^= 255
+    else:
+        content = bytearray(b"x" * 5000) if place == "all of it" else content[:-40]
+    file.write_bytes(content)
+    venue.clear_requests()
+    notices = {"update": manager.update, "a call": lambda: manager.get_data("BTCUSDT", *day, "1m")}
+    with pytest.warns(CacheWarning, match="2024-04"):
+        notices[seen_by]()
+    (line,) = manager.update()
+    assert not line.partial
+    assert set(zips(venue)) <= {"BTCUSDT-1m-2024-04.zip"} | {
+        f"BTCUSDT-1m-2024-04-{d:02}.zip" for d in range(1, 31)
+    }
+    found = manager.get_data("BTCUSDT", utc(2024, 3), NOW, "1m", on_gaps="raise")
+    assert len(found) == (NOW.replace(second=0) - utc(2024, 3)) // timedelta(minutes=1)

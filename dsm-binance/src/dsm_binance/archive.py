@@ -13,14 +13,16 @@ from functools import lru_cache
 from typing import ClassVar, Final
 from urllib.parse import quote, unquote
 
+from attrs import evolve
+
 from dsm_binance.listing import list_keys
 from dsm_binance.markets import Market
-from dsm_binance.symbols import check_symbol
+from dsm_binance.symbols import check_pair, check_symbol
 from dsm_core.errors import ChecksumMismatchError
 from dsm_core.model import EpochGrid, MonthGrid, TimeRange, from_ns, to_ns
 from dsm_core.plugins import ArchiveClient, Granularity
 
-__all__ = ["DAILY", "MONTHLY", "VisionClient"]
+__all__ = ["DAILY", "MONTHLY", "VisionClient", "alias", "frequency", "named_after"]
 
 _DAY_NS: Final = 86_400 * 10**9
 _HOUR_NS: Final = 3600 * 10**9
@@ -40,8 +42,8 @@ _quoted = lru_cache(maxsize=1024)(quote)
 
 
 @lru_cache(maxsize=8192)
-def _date(granularity: str, start: int) -> str:
-    return from_ns(start).strftime("%Y-%m" if granularity == "monthly" else "%Y-%m-%d")
+def _date(form: str, start: int) -> str:
+    return from_ns(start).strftime(form)
 
 
 MONTHLY: Final = Granularity(name="monthly", grid=MonthGrid(), published_at=_first_monday)
@@ -50,31 +52,50 @@ DAILY: Final = Granularity(
 )
 
 
+def alias(size: Granularity, symbol: str) -> Granularity:
+    """The same zips under another symbol's name."""
+    return evolve(size, name=f"{size.name} {symbol}")
+
+
+def frequency(size: Granularity) -> str:
+    """``monthly`` or ``daily``: the archive's folder."""
+    return size.name.partition(" ")[0]
+
+
+def named_after(size: Granularity, symbol: str) -> str:
+    """Whose name the zips bear: ``symbol``, unless they lie under an alias."""
+    return size.name.partition(" ")[2] or symbol
+
+
+def _date_form(size: Granularity) -> str:
+    return "%Y-%m" if frequency(size) == "monthly" else "%Y-%m-%d"
+
+
 class VisionClient(ArchiveClient):
     """A client of one market's archive folder."""
 
     market: ClassVar[Market]
+    by_pair: ClassVar[bool] = False
 
     @classmethod
     def check_symbol(cls, symbol: str) -> None:
-        """Refuse a symbol that does not have the market's form."""
+        """Refuse a symbol, or a pair, that does not have the market's form."""
         if isinstance(symbol, str):
-            check_symbol(symbol, cls.market)
+            (check_pair if cls.by_pair else check_symbol)(symbol, cls.market)
         super().check_symbol(symbol)
 
-    @property
     @abstractmethod
-    def stem(self) -> str:
+    def stem(self, size: Granularity) -> str:
         """File name before the date."""
 
     @abstractmethod
-    def folder(self, granularity: str) -> str:
+    def folder(self, size: Granularity) -> str:
         """Folder of the zips of one granularity, with a slash at its end."""
 
     def object_url(self, granularity: Granularity, period: TimeRange) -> str:
         """Address of a zip, the symbol percent-encoded."""
-        name = granularity.name
-        return f"{{vision}}/{_quoted(self.folder(name))}{_quoted(self.stem)}-{_date(name, period.start)}.zip"
+        folder, stem = _quoted(self.folder(granularity)), _quoted(self.stem(granularity))
+        return f"{{vision}}/{folder}{stem}-{_date(_date_form(granularity), period.start)}.zip"
 
     async def expected_sha256(self, url: str) -> str | None:
         """First word of the CHECKSUM file beside the zip."""
@@ -93,15 +114,14 @@ class VisionClient(ArchiveClient):
         """Names of the zips inside ``span``, from the bucket's listing."""
         names: set[str] = set()
         for size in self.granularities():
-            prefix = self.folder(size.name)
-            form = "%Y-%m" if size.name == "monthly" else "%Y-%m-%d"
+            prefix, stem, form = self.folder(size), self.stem(size), _date_form(size)
             first = from_ns(size.grid.floor(max(span.start, 0))).strftime(form)
             last = from_ns(min(span.end - 1, to_ns(datetime(2200, 1, 1, tzinfo=UTC)))).strftime(form)
             keys = await list_keys(
                 self.context,
                 prefix,
-                after=f"{prefix}{self.stem}-{first}",
-                until=f"{prefix}{self.stem}-{last}.zip",
+                after=f"{prefix}{stem}-{first}",
+                until=f"{prefix}{stem}-{last}.zip",
             )
             names.update(quote(unquote(key).rpartition("/")[2]) for key in keys if key.endswith(".zip"))
         return frozenset(names)

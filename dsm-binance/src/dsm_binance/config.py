@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from attrs import Attribute, field, frozen
+from attrs import field, frozen
 from attrs.validators import ge
+
+from dsm_core.config import endpoints_field, sources_field
 
 __all__ = ["BinanceConfig", "DEFAULT_ENDPOINTS"]
 
@@ -29,28 +31,6 @@ DEFAULT_ENDPOINTS: Final[Mapping[str, tuple[str, ...]]] = {
 _SOURCES: Final = ("vision", "rest")
 
 
-def _with_defaults(endpoints: Mapping[str, tuple[str, ...] | str]) -> dict[str, tuple[str, ...]]:
-    given = {k: (v,) if isinstance(v, str) else tuple(v) for k, v in endpoints.items()}
-    return {**DEFAULT_ENDPOINTS, **given}
-
-
-def _check_endpoints(_: object, attribute: Attribute[Any], value: Mapping[str, tuple[str, ...]]) -> None:
-    for key, urls in value.items():
-        if key not in DEFAULT_ENDPOINTS:
-            raise ValueError(f"no endpoint is called {key!r}; there are {', '.join(DEFAULT_ENDPOINTS)}")
-        for url in urls:
-            if not url.startswith(("http://", "https://")):
-                raise ValueError(f"{key}: {url!r} is not an http(s) URL")
-        if not urls:
-            raise ValueError(f"{key}: give at least one URL")
-
-
-def _check_sources(_: object, attribute: Attribute[Any], value: tuple[str, ...]) -> None:
-    wrong = [source for source in value if source not in _SOURCES]
-    if wrong or not value or len(set(value)) != len(value):
-        raise ValueError(f"give each of {', '.join(_SOURCES)} at most once, not {list(value)}")
-
-
 @frozen(kw_only=True)
 class BinanceConfig:
     """How Binance is reached.
@@ -65,8 +45,6 @@ class BinanceConfig:
         Archive files in flight at once.
     """
 
-    sources: tuple[str, ...] = field(default=_SOURCES, converter=tuple[str, ...], validator=_check_sources)
-    endpoints: Mapping[str, tuple[str, ...]] = field(
-        factory=dict, converter=_with_defaults, validator=_check_endpoints
-    )
+    sources: tuple[str, ...] = sources_field(_SOURCES)
+    endpoints: Mapping[str, tuple[str, ...]] = endpoints_field(DEFAULT_ENDPOINTS)
     max_concurrent_downloads: int = field(default=13, validator=ge(1))

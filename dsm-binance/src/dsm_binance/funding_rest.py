@@ -142,9 +142,12 @@ class _FundingRest(PagedClient):
 
     async def _settlements(self, body: Sequence[Mapping[str, Any]]) -> Settlements:
         try:
+            # A settlement that came twice is one; a special one beside a regular one stays.
             rows = sorted(
-                (_rounded_ms(row), row.get("rateType", "Regular") != "Regular", str(row["fundingRate"]))
-                for row in body
+                {
+                    (_rounded_ms(row), row.get("rateType", "Regular") != "Regular", str(row["fundingRate"]))
+                    for row in body
+                }
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolChangedError(f"A settlement cannot be read: {error!r}.") from error

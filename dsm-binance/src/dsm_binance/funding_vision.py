@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from dsm_binance.archive import MONTHLY, VisionClient
+from dsm_binance.archive import MONTHLY, VisionClient, frequency
 from dsm_binance.csv_member import inside_period, read_csv, to_ns
 from dsm_binance.funding_rest import check_rate_type
 from dsm_binance.funding_rows import Settlements, regular, rounded
@@ -32,14 +32,13 @@ class _FundingVision(VisionClient):
         super().__init__(*args, **options)
         self._all = check_rate_type(options.get("rate_type", "regular")) == "all"
 
-    @property
-    def stem(self) -> str:
+    def stem(self, size: Granularity) -> str:
         """Symbol and kind."""
         return f"{self.symbol}-fundingRate"
 
-    def folder(self, granularity: str) -> str:
+    def folder(self, size: Granularity) -> str:
         """One folder for each symbol."""
-        return f"{self.market.archive_path}/{granularity}/fundingRate/{self.symbol}/"
+        return f"{self.market.archive_path}/{frequency(size)}/fundingRate/{self.symbol}/"
 
     def granularities(self) -> tuple[Granularity, ...]:
         """Months only."""

@@ -17,7 +17,7 @@ from dsm_core.model import NS_PER_S, MarketType
 from dsm_core.net import HttpSession
 from dsm_core.plugins import ClientContext, SymbolInfo
 
-__all__ = ["check_symbol", "fetch_symbols", "parse_symbols", "symbol_info"]
+__all__ = ["check_pair", "check_symbol", "fetch_symbols", "pair_info", "parse_symbols", "symbol_info"]
 
 # Letters of any script occur (three Chinese names in 2026), always upper case where there is case.
 _FORMS: Final = {
@@ -29,6 +29,11 @@ _EXAMPLES: Final = {
     MarketType.SPOT: "BTCUSDT",
     MarketType.FUTURES_USDT: "BTCUSDT or BTCUSDT_260925",
     MarketType.FUTURES_COIN: "BTCUSD_PERP or BTCUSD_260925",
+}
+# What the contracts of one underlying share; contracts of COIN-M are all quoted in USD.
+_PAIR_FORMS: Final = {
+    MarketType.FUTURES_USDT: re.compile(r"[^\W_]{2,30}\Z"),
+    MarketType.FUTURES_COIN: re.compile(r"[^\W_]{1,27}USD\Z"),
 }
 _GONE: Final = frozenset(
     {"BREAK", "END_OF_DAY", "SETTLING", "CLOSE", "DELIVERED", "DELIVERING", "PRE_SETTLE"}
@@ -70,6 +75,26 @@ def _several(text: str, market: Market) -> list[str]:
     return [symbol for symbol in symbols if symbol is not None]
 
 
+def check_pair(pair: str, market: Market) -> None:
+    """Refuse what does not have the form of a futures market's pairs.
+
+    Raises
+    ------
+    RequestError
+        With the pair it probably was meant to be: that of a contract, where one is named.
+    """
+    if pair == pair.upper() and _PAIR_FORMS[market.market_type].match(pair):
+        return
+    guess = (_guess(pair, market) or "").partition("_")[0]
+    example = _EXAMPLES[market.market_type].partition(" ")[0].partition("_")[0]
+    raise RequestError(
+        f"{pair!r} is not a pair of {market.market_type}; index prices belong to a pair, not to a contract.",
+        hint=f"Did you mean {guess!r}?" if guess else f"Its pairs look like {example}.",
+        symbol=pair,
+        suggestion=guess or None,
+    )
+
+
 def _guess(symbol: str, market: Market) -> str | None:
     symbol = symbol.strip().upper()
     if symbol.count("/") > 1 or "\\" in symbol:
@@ -106,6 +131,16 @@ async def symbol_info(context: ClientContext, market: Market, symbol: str) -> Sy
     else:
         found = await _recent_symbols(context, market.market_type)
     return next((info for info in found if info.symbol == symbol), None)
+
+
+async def pair_info(context: ClientContext, market: Market, pair: str) -> SymbolInfo | None:
+    """What exchangeInfo says of a pair: it trades while one of its contracts does; None without any."""
+    contracts = [
+        info
+        for info in await _recent_symbols(context, market.market_type)
+        if info.symbol.partition("_")[0] == pair
+    ]
+    return SymbolInfo(symbol=pair, trades=any(info.trades for info in contracts)) if contracts else None
 
 
 @define

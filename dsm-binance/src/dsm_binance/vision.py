@@ -1,46 +1,70 @@
-"""Klines from the public archive: daily and monthly zips."""
+"""Bars from the public archive: daily and monthly zips of every kind."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
-from dsm_binance.archive import DAILY, MONTHLY, VisionClient
+from dsm_binance.archive import DAILY, MONTHLY, VisionClient, alias, frequency, named_after
+from dsm_binance.kinds import INDEX_PRICE, MARK_PRICE, PREMIUM_INDEX, TRADES, KlineKind
 from dsm_binance.markets import COIN_M, SPOT, USDS_M, Market, kline_grid
 from dsm_binance.vision_file import read_klines
 from dsm_core.model import Interval
 from dsm_core.plugins import Answer, ClientSpec, Granularity, Task
 
-__all__ = ["CoinMKlinesVision", "SpotKlinesVision", "UsdsMKlinesVision"]
+__all__ = [
+    "CoinMIndexPriceVision",
+    "CoinMKlinesVision",
+    "CoinMMarkPriceVision",
+    "CoinMPremiumIndexVision",
+    "KLINES_VISION",
+    "SpotKlinesVision",
+    "UsdsMIndexPriceVision",
+    "UsdsMKlinesVision",
+    "UsdsMMarkPriceVision",
+    "UsdsMPremiumIndexVision",
+]
 
 _MONTHLY_ONLY: Final = frozenset({Interval("3d"), Interval("1w"), Interval("1M")})
 
 
 class _KlinesVision(VisionClient):
-    """Klines of one market from its archive folder."""
+    """Bars of one kind and market from their archive folder."""
 
-    @property
-    def stem(self) -> str:
+    kind: ClassVar[KlineKind]
+
+    def __init_subclass__(cls, *, market: Market | None = None, kind: KlineKind = TRADES) -> None:
+        super().__init_subclass__()
+        if market is not None:
+            cls.market, cls.kind, cls.by_pair = market, kind, kind.by_pair
+            cls.spec = _spec(market, kind)
+
+    def stem(self, size: Granularity) -> str:
         """Symbol and interval."""
-        return f"{self.symbol}-{self.code}"
+        return f"{named_after(size, self.symbol)}-{self.code}"
 
-    def folder(self, granularity: str) -> str:
+    def folder(self, size: Granularity) -> str:
         """A folder for each interval."""
-        return f"{self.market.archive_path}/{granularity}/klines/{self.symbol}/{self.code}/"
+        name = named_after(size, self.symbol)
+        return f"{self.market.archive_path}/{frequency(size)}/{self.kind.method}/{name}/{self.code}/"
 
     def granularities(self) -> tuple[Granularity, ...]:
         """Months and days; bars of several days stand in monthly files only."""
-        return (MONTHLY,) if self.interval in _MONTHLY_ONLY else (MONTHLY, DAILY)
+        sizes = (MONTHLY,) if self.interval in _MONTHLY_ONLY else (MONTHLY, DAILY)
+        if not self.kind.by_pair or self.market is not COIN_M:
+            return sizes
+        # Index files of COIN-M were seen under the pair's name and under its perpetual contract's.
+        return tuple(each for size in sizes for each in (size, alias(size, f"{self.symbol}_PERP")))
 
     def parse(self, task: Task, path: Path) -> Answer:
         """Rows of a verified zip."""
-        return Answer(read_klines(path, task))
+        return Answer(read_klines(path, task, self.kind))
 
 
-def _spec(market: Market) -> ClientSpec:
+def _spec(market: Market, kind: KlineKind) -> ClientSpec:
     return ClientSpec(
         market_type=market.market_type,
-        chart_type="klines",
+        chart_type=kind.chart_type,
         source="vision",
         intervals=market.archive_codes,
         grid=kline_grid,
@@ -49,22 +73,50 @@ def _spec(market: Market) -> ClientSpec:
     )
 
 
-class SpotKlinesVision(_KlinesVision):
+class SpotKlinesVision(_KlinesVision, market=SPOT):
     """Spot klines from the archive."""
 
-    market = SPOT
-    spec = _spec(SPOT)
 
-
-class UsdsMKlinesVision(_KlinesVision):
+class UsdsMKlinesVision(_KlinesVision, market=USDS_M):
     """USDS-M klines from the archive."""
 
-    market = USDS_M
-    spec = _spec(USDS_M)
 
-
-class CoinMKlinesVision(_KlinesVision):
+class CoinMKlinesVision(_KlinesVision, market=COIN_M):
     """COIN-M klines from the archive; volume counts contracts."""
 
-    market = COIN_M
-    spec = _spec(COIN_M)
+
+class UsdsMMarkPriceVision(_KlinesVision, market=USDS_M, kind=MARK_PRICE):
+    """USDS-M bars of mark prices from the archive."""
+
+
+class CoinMMarkPriceVision(_KlinesVision, market=COIN_M, kind=MARK_PRICE):
+    """COIN-M bars of mark prices from the archive."""
+
+
+class UsdsMIndexPriceVision(_KlinesVision, market=USDS_M, kind=INDEX_PRICE):
+    """USDS-M bars of a pair's index price from the archive."""
+
+
+class CoinMIndexPriceVision(_KlinesVision, market=COIN_M, kind=INDEX_PRICE):
+    """COIN-M bars of a pair's index price from the archive."""
+
+
+class UsdsMPremiumIndexVision(_KlinesVision, market=USDS_M, kind=PREMIUM_INDEX):
+    """USDS-M bars of the premium index from the archive."""
+
+
+class CoinMPremiumIndexVision(_KlinesVision, market=COIN_M, kind=PREMIUM_INDEX):
+    """COIN-M bars of the premium index from the archive."""
+
+
+KLINES_VISION: Final = (
+    SpotKlinesVision,
+    UsdsMKlinesVision,
+    CoinMKlinesVision,
+    UsdsMMarkPriceVision,
+    CoinMMarkPriceVision,
+    UsdsMIndexPriceVision,
+    CoinMIndexPriceVision,
+    UsdsMPremiumIndexVision,
+    CoinMPremiumIndexVision,
+)

@@ -9,29 +9,16 @@ import numpy as np
 import pyarrow as pa
 
 from dsm_binance.csv_member import inside_period, read_csv, to_ns
+from dsm_binance.kinds import CELLS, KlineKind
 from dsm_core.plugins import Task
 
 __all__ = ["read_klines"]
 
-_FLOATS: Final = ("open", "high", "low", "close", "volume")
-_COLUMNS: Final = (
-    "open_time",
-    *_FLOATS,
-    "close_time",
-    "quote_asset_volume",
-    "count",
-    "taker_buy_volume",
-    "taker_buy_quote_volume",
-    "ignore",
-)
-_TYPES: Final = {
-    name: pa.int64() if name in ("open_time", "close_time", "count") else pa.float64()
-    for name in _COLUMNS[:-1]
-}
+_INTEGERS: Final = frozenset({"open_time", "close_time", "count"})
 
 
-def read_klines(path: Path, task: Task) -> pa.Table:
-    """Rows of the zip at ``path``, in the schema's columns, times in nanoseconds.
+def read_klines(path: Path, task: Task, kind: KlineKind) -> pa.Table:
+    """Rows of the zip at ``path``, in the columns of the kind, times in nanoseconds.
 
     Raises
     ------
@@ -39,7 +26,8 @@ def read_klines(path: Path, task: Task) -> pa.Table:
         When it is not a zip with one CSV of its own name and twelve columns, or holds no row of
         its own period though it holds rows.
     """
-    table = read_csv(path, task, _COLUMNS, _TYPES)
+    types = {name: pa.int64() if name in _INTEGERS else pa.float64() for name in kind.columns}
+    table = read_csv(path, task, CELLS, types)
     for name in ("open_time", "close_time"):
         position = table.schema.get_field_index(name)
         ns = pa.array(to_ns(np.asarray(table.column(name)), task))

@@ -15,8 +15,9 @@ from attrs import evolve, frozen
 
 from dsm_binance.archive import DAILY, MONTHLY, VisionClient
 from dsm_binance.funding_vision import CoinMFundingVision, UsdsMFundingVision
+from dsm_binance.kinds import INDEX_PRICE, KINDS, TRADES
 from dsm_binance.markets import MARKETS
-from dsm_binance.vision import CoinMKlinesVision, SpotKlinesVision, UsdsMKlinesVision
+from dsm_binance.vision import KLINES_VISION
 from dsm_core.cache import CacheStore
 from dsm_core.errors import ChecksumMismatchError, DSMError, IntegrityError, RequestError, SourceError
 from dsm_core.model import ChartType, Interval, MarketType, Origin, TimeRange, to_ns
@@ -27,19 +28,11 @@ from dsm_core.porting.target import Target, target_of
 
 __all__ = ["import_archive"]
 
-_CLIENTS: Final[tuple[type[VisionClient], ...]] = (
-    SpotKlinesVision,
-    UsdsMKlinesVision,
-    CoinMKlinesVision,
-    UsdsMFundingVision,
-    CoinMFundingVision,
-)
-_KINDS: Final = {"klines": "klines", "fundingRate": "funding_rate"}
+_CLIENTS: Final[tuple[type[VisionClient], ...]] = (*KLINES_VISION, UsdsMFundingVision, CoinMFundingVision)
+_FUNDING: Final = "fundingRate"
+_KINDS: Final = {kind.method: kind.chart_type for kind in KINDS} | {_FUNDING: "funding_rate"}
 # What else the archive has; some of it in files that are named as those of klines are.
-_OTHERS: Final = (
-    "aggTrades|trades|markPriceKlines|indexPriceKlines|premiumIndexKlines|bookTicker|bookDepth|metrics"
-    "|liquidationSnapshot|BVOLIndex|EOHSummary"
-)
+_OTHERS: Final = "aggTrades|trades|bookTicker|bookDepth|metrics|liquidationSnapshot|BVOLIndex|EOHSummary"
 _FOLDERS: Final = re.compile(rf"/(spot|um|cm|option)/(?:(?:daily|monthly)/)?({'|'.join(_KINDS)}|{_OTHERS})/")
 _NAME: Final = re.compile(
     r"(?P<symbol>.+)-(?P<what>fundingRate|\d+(?:s|m|h|d|w|mo))-(?P<date>\d{4}-\d\d(?P<day>-\d\d)?)\.zip\Z"
@@ -66,7 +59,7 @@ def import_archive(
     now: int,
     force: bool = False,
 ) -> Iterator[ImportedFile]:
-    """Bring the archive's zips of klines and funding rates into the cache, one after the other.
+    """Bring the archive's zips of bars and funding rates into the cache, one after the other.
 
     Their source is ``vision``, as if they had been downloaded; the origin names the file. Months come
     before days, which fill what is left.
@@ -111,7 +104,7 @@ def _attempt(
     store: CacheStore, path: Path, market: MarketType | None, now: int, *, force: bool
 ) -> ImportedFile:
     if _is_other(path):
-        return ImportedFile(path=path, outcome="skipped", problem="it holds neither klines nor funding rates")
+        return ImportedFile(path=path, outcome="skipped", problem="it holds neither bars nor funding rates")
     try:
         return _imported(store, _told(path, market), now=now, force=force)
     except (RequestError, SourceError, IntegrityError, OSError) as error:
@@ -147,14 +140,14 @@ def _told(path: Path, market: MarketType | None) -> _Zip:
         market = MarketType(folders[0])
     if market is None:
         raise RequestError(f"{path}: its folders do not tell the market.", hint="Name it: --market.")
-    is_funding = name["what"] == "fundingRate"
-    key = SeriesKey(
-        "binance",
-        market,
-        ChartType(_KINDS["fundingRate" if is_funding else "klines"]),
-        name["symbol"],
-        None if is_funding else Interval(name["what"]),
-    )
+    is_funding = name["what"] == _FUNDING
+    kind = _FUNDING if is_funding else TRADES.method if folders is None else folders[1]
+    symbol = name["symbol"]
+    if kind == INDEX_PRICE.method:
+        # They lie under the pair's name, or under its perpetual contract's.
+        symbol = symbol.removesuffix("_PERP")
+    interval = None if is_funding else Interval(name["what"])
+    key = SeriesKey("binance", market, ChartType(_KINDS[kind]), symbol, interval)
     target = target_of(key)
     client = next(c for c in _CLIENTS if (c.spec.market_type, c.spec.chart_type) == (market, key.chart_type))
     # Parsing asks for neither HTTP nor the clock.

@@ -20,7 +20,7 @@ __all__ = ["import_vision"]
 def import_vision(
     ctx: click.Context, folder: Path, market: str | None, **given: Unpack[ImportArguments]
 ) -> None:
-    """Import the zips of Binance's public archive that lie in DIR and below: klines and funding rates.
+    """Import the zips of Binance's public archive that lie in DIR and below: bars and funding rates.
 
     Those with a CHECKSUM beside are verified; a mismatch is refused.
     """

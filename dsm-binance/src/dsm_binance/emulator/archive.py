@@ -95,7 +95,7 @@ class Archive:
 
     def exists(self, key: ArchivePath) -> bool:
         """Tell whether a file is out; nothing is built for that."""
-        series = self.book.series(key.market, key.symbol)
+        series = self.book.series_of(key)
         if series is None or self._clock.now_ms() < self.modified_ms(key):
             return False
         if any(fnmatchcase(key.path, pattern) for pattern in self._missing):
@@ -172,13 +172,13 @@ class Archive:
         return StoredObject(line.encode(), stored.modified_ms)
 
     def _csv(self, key: ArchivePath) -> bytes:
-        series = self.book.series(key.market, key.symbol)
+        series = self.book.series_of(key)
         assert series is not None
         if key.is_funding:
             return funding_csv(self._settlements(series, key))
         if key.path in self._lacking or self.book.is_recorded(series, key.interval, key.start_ms, key.end_ms):
             return rows_csv(self._rows(series, key), micros_from(key))
-        decimals, parts = series.listing.decimals, []
+        decimals, parts = series.decimals, []
         # A month of second bars at once would take gigabytes.
         step = DAY_MS if key.interval.step_ms == SECOND_MS else key.end_ms - key.start_ms
         for at in range(key.start_ms, key.end_ms, step):

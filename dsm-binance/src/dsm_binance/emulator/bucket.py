@@ -10,12 +10,14 @@ from dsm_binance.emulator.archive import CHECKSUM, Archive
 from dsm_binance.emulator.clock import Clock, from_ms
 from dsm_binance.emulator.instruments import Market
 from dsm_binance.emulator.intervals import ARCHIVE_NAMES, DAY_MS, INTERVALS
+from dsm_binance.emulator.kinds import BAR_KINDS, KLINES, BarKind, bar_kind
 from dsm_binance.emulator.paths import FOLDERS, FUNDING, ArchivePath, Frequency, has_folder
+from dsm_binance.emulator.series import Series
 
 __all__ = ["Bucket"]
 
 _FREQUENCIES: Final[tuple[Frequency, ...]] = ("daily", "monthly")
-_TYPES: Final = (FUNDING, "klines")
+_TYPES: Final = (FUNDING, *BAR_KINDS)
 _MONTH: Final = INTERVALS["1M"]
 # S3 orders keys by their UTF-8 bytes; "12h/" comes before "1d/".
 _INTERVAL_NAMES: Final = sorted(ARCHIVE_NAMES, key=lambda name: f"{name}/")
@@ -28,14 +30,11 @@ class _Branch:
     market: Market
     frequency: Frequency
     base: str
-
-    @property
-    def is_klines(self) -> bool:
-        return self.base.endswith("/klines/")
+    kind: BarKind | None
 
     def folder(self, symbol: str, interval_name: str) -> str:
         """Give the folder that holds a series' files."""
-        return f"{self.base}{symbol}/{interval_name}/" if self.is_klines else f"{self.base}{symbol}/"
+        return f"{self.base}{symbol}/{interval_name}/" if self.kind else f"{self.base}{symbol}/"
 
 
 class Bucket:
@@ -51,15 +50,16 @@ class Bucket:
                 for its_type in _TYPES:
                     base = f"data/{folder}/{frequency}/{its_type}/"
                     if not _is_off(base, prefix, marker):
-                        yield from self._walk_type(_Branch(market, frequency, base), prefix, marker)
+                        kind = bar_kind(its_type)
+                        yield from self._walk_type(_Branch(market, frequency, base, kind), prefix, marker)
 
     def _walk_type(self, branch: _Branch, prefix: str, marker: str) -> Iterator[tuple[str, ArchivePath]]:
-        symbols = [listing.symbol for listing in self._archive.book.listings(branch.market)]
-        for symbol in sorted(symbols, key=lambda name: f"{name}/".encode()):
-            for interval_name in _INTERVAL_NAMES if branch.is_klines else (FUNDING,):
+        archived = self._archive.book.archived(branch.market, branch.kind or KLINES)
+        for symbol in sorted(archived, key=lambda name: f"{name}/".encode()):
+            for interval_name in _INTERVAL_NAMES if branch.kind else (FUNDING,):
                 folder = branch.folder(symbol, interval_name)
                 if not _is_off(folder, prefix, marker):
-                    keys = self._files(branch, symbol, interval_name)
+                    keys = self._files(branch, symbol, interval_name, archived[symbol])
                     yield from self._walk_folder(keys, prefix, marker)
 
     def _walk_folder(
@@ -70,17 +70,19 @@ class Bucket:
                 if path.startswith(prefix) and path > marker and self._archive.exists(key):
                     yield path, key
 
-    def _files(self, branch: _Branch, symbol: str, interval_name: str) -> Iterator[ArchivePath]:
+    def _files(
+        self, branch: _Branch, symbol: str, interval_name: str, series: Series
+    ) -> Iterator[ArchivePath]:
         """Every file that a folder could hold by now."""
-        series = self._archive.book.series(branch.market, symbol)
-        if series is None or not has_folder(branch.market, branch.frequency, interval_name):
+        kind = branch.kind or KLINES
+        if not has_folder(branch.market, branch.frequency, interval_name, kind):
             return
         first = series.listing.listed_ms
-        if branch.is_klines:
+        if branch.kind:
             first = ARCHIVE_NAMES[interval_name].floor(first)
         last = min(series.listing.delisted_ms, self._clock.now_ms())
         for date in _days(first, last) if branch.frequency == "daily" else _months(first, last):
-            key = ArchivePath.of(branch.market, symbol, interval_name, date)
+            key = ArchivePath.of(branch.market, symbol, interval_name, date, kind)
             if key is not None:
                 yield key
 

@@ -17,9 +17,9 @@ __all__ = ["Column", "csv_bytes"]
 ByteArray = np.ndarray[Any, np.dtype[np.uint8]]
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 Column = tuple[IntArray, int, int]
-"""Values of 0 or more, how many of their digits stand behind the point, and how many decimals to write."""
+"""Values, how many of their digits stand behind the point, and how many decimals to write."""
 
-_ZERO, _POINT, _COMMA, _NEWLINE = (np.uint8(ord(char)) for char in "0.,\n")
+_ZERO, _POINT, _COMMA, _NEWLINE, _MINUS = (np.uint8(ord(char)) for char in "0.,\n-")
 _GROUPS: Final = np.array([[ord(char) for char in f"{n:04d}"] for n in range(10_000)], dtype=np.uint8)
 _POWERS: Final = np.array([10**power for power in range(1, 19)], dtype=np.int64)
 
@@ -40,14 +40,16 @@ def csv_bytes(columns: list[Column]) -> bytes:
 
 
 def _number(values: IntArray, held: int, written: int) -> list[tuple[ByteArray, BoolArray]]:
-    """Blocks of one column: whole digits and, when decimals are written, the point with what follows it."""
-    digits, keep = _digits(values, held)
+    """Blocks of one column: sign, whole digits and, when decimals are written, the point with the rest."""
+    digits, keep = _digits(np.abs(values), held)
+    negative = values[:, None] < 0
+    sign = [(_constant(len(values), _MINUS)[0], negative)] if negative.any() else []
     if not written:
-        return [(digits, keep)]
+        return [*sign, (digits, keep)]
     cut = digits.shape[1] - held
     zeros = _constant(len(values), _ZERO, written - held)
     point = _constant(len(values), _POINT)
-    return [(digits[:, :cut], keep[:, :cut]), point, (digits[:, cut:], keep[:, cut:]), zeros]
+    return [*sign, (digits[:, :cut], keep[:, :cut]), point, (digits[:, cut:], keep[:, cut:]), zeros]
 
 
 def _digits(values: IntArray, decimals: int) -> tuple[ByteArray, BoolArray]:

@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Final
 
 from dsm_binance.emulator.journal import Kind
+from dsm_binance.emulator.kinds import BAR_KINDS
 
 __all__ = ["FAULT_KINDS", "Fault", "FaultBox"]
 
@@ -30,7 +31,7 @@ FAULT_KINDS: Final = (
 """Every kind of fault."""
 
 # A fault that spoils one sort of answer waits for a request of that sort.
-_API: Final[tuple[Kind, ...]] = ("klines", "fundingRate", "fundingInfo", "exchangeInfo", "time", "ping")
+_API: Final[tuple[Kind, ...]] = (*BAR_KINDS, "fundingRate", "fundingInfo", "exchangeInfo", "time", "ping")
 _ONLY: Final[dict[str, tuple[Kind, ...]]] = {
     "bad-checksum": ("checksum",),
     "no-checksum": ("checksum",),

@@ -18,17 +18,18 @@ from dsm_binance.emulator.delivery import send, spoil
 from dsm_binance.emulator.faults import Fault, FaultBox
 from dsm_binance.emulator.instruments import Market
 from dsm_binance.emulator.journal import Journal, Kind, RequestRecord
+from dsm_binance.emulator.kinds import BAR_KINDS
 from dsm_binance.emulator.limits import Limits, Verdict
 from dsm_binance.emulator.listing import answer_listing
 from dsm_binance.emulator.paths import FOLDERS
 from dsm_binance.emulator.replies import Reply, api_error, no_such_key
-from dsm_binance.emulator.rest import FUNDING_KINDS, ROOTS, Rest, weight_of
+from dsm_binance.emulator.rest import FUNDING_KINDS, FUTURES_KINDS, ROOTS, Rest, weight_of
 from dsm_binance.emulator.vision import answer_object
 
 __all__ = ["Gate", "Rooms"]
 
 _API_KINDS: Final[dict[str, Kind]] = {
-    "klines": "klines",
+    **{kind.lower(): kind for kind in BAR_KINDS},
     "fundingrate": "fundingRate",
     "fundinginfo": "fundingInfo",
     "exchangeinfo": "exchangeInfo",
@@ -155,7 +156,7 @@ def _tell(path: str, query: Mapping[str, str], prefixes: Mapping[str, str]) -> _
         if endpoint == market:
             name = f"/{rest}".removeprefix(root).lower() if f"/{rest}".startswith(root) else ""
             asked = _API_KINDS.get(name, "other")
-            known = market != "spot" or asked not in FUNDING_KINDS
+            known = market != "spot" or asked not in FUTURES_KINDS
             return _Call(asked if known else "other", market, rest, is_api=True)
     kind: Kind = "checksum" if rest.endswith(CHECKSUM) else "zip" if rest.endswith(".zip") else "other"
     return _Call(kind, _market_of(rest), rest, is_archive=endpoint == "vision")

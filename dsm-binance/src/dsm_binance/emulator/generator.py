@@ -7,7 +7,6 @@ every range that holds a minute, tells the same of it.
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Any, Final
 
 import numpy as np
@@ -15,10 +14,10 @@ import numpy as np
 from dsm_binance.emulator.bars import Bars
 from dsm_binance.emulator.instruments import Listing
 from dsm_binance.emulator.intervals import MINUTE_MS, SECOND_MS, IntArray
+from dsm_binance.emulator.noise import BILLION, HashArray, bits, hashed, key_of, lattices, waves
 
 __all__ = ["Generator"]
 
-HashArray = np.ndarray[Any, np.dtype[np.uint64]]
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
 # Minutes between two points of a lattice, and how far a point may push the price, in parts per billion. The
@@ -32,7 +31,6 @@ _SCALES: Final = (
     (144_000, 150_000_000),
     (1_500_000, 300_000_000),
 )
-_BILLION: Final = 1_000_000_000
 # A minute turns over about this much of the quote asset when the day is dull.
 _DULL_TURNOVER: Final = 100_000
 _MOST_LOTS: Final = 1_000_000_000
@@ -46,9 +44,9 @@ class Generator:
     def __init__(self, seed: int, listing: Listing) -> None:
         self._listing = listing
         name = f"{seed}|{listing.market}|{listing.symbol}"
-        self._lattices = [(period, push, _key(f"{name}|{period}")) for period, push in _SCALES]
-        self._trade_key, self._shape_key = _key(f"{name}|trades"), _key(f"{name}|shape")
-        self._second_key, self._quiet_key = _key(f"{name}|seconds"), _key(f"{name}|quiet")
+        self._lattices = lattices(name, _SCALES)
+        self._trade_key, self._shape_key = key_of(f"{name}|trades"), key_of(f"{name}|shape")
+        self._second_key, self._quiet_key = key_of(f"{name}|seconds"), key_of(f"{name}|quiet")
         dull = _DULL_TURNOVER * 10 ** (listing.decimals.price + listing.decimals.volume) // listing.base_ticks
         if listing.market == "cm":
             dull = _DULL_TURNOVER // listing.contract_size
@@ -61,13 +59,13 @@ class Generator:
             return Bars.none()
         prices = self._prices(marks)
         minutes, opens = marks[:-1], prices[:-1]
-        shape = _hash(minutes, self._shape_key)
+        shape = hashed(minutes, self._shape_key)
         quiet = self._quiet(minutes)
         closes = np.where(quiet, opens, prices[1:])
         high, low = self._wicks(opens, closes, shape, quiet)
         volume, count = self._trades(shape, quiet)
-        taker = volume * _bits(_hash(minutes, self._trade_key), 0, 10) >> 10
-        mean = low + ((high - low) * _bits(shape, 30, 8) >> 8)
+        taker = volume * bits(hashed(minutes, self._trade_key), 0, 10) >> 10
+        mean = low + ((high - low) * bits(shape, 30, 8) >> 8)
         return Bars(
             open_ms=minutes * MINUTE_MS,
             open=opens,
@@ -91,8 +89,8 @@ class Generator:
         if not len(minutes):
             return minutes
         opens_ms = minutes.open_ms[:, None] + np.arange(_SIXTY, dtype=np.int64) * SECOND_MS
-        noise = _hash(opens_ms // SECOND_MS, self._second_key)
-        counts = _shares(minutes.count, _bits(noise, 0, 12) ** 2)
+        noise = hashed(opens_ms // SECOND_MS, self._second_key)
+        counts = _shares(minutes.count, bits(noise, 0, 12) ** 2)
         traded = np.diff(counts, axis=1) > 0
         path = _path(minutes, noise, traded)
         high, low = _extremes(minutes, noise, traded, path)
@@ -119,34 +117,28 @@ class Generator:
     ) -> tuple[IntArray, IntArray]:
         """Highs and lows, up to half a thousandth beyond open and close."""
         base = self._listing.base_ticks
-        high = np.maximum(opens, closes) + (base * (_bits(shape, 0, 10) + 1) >> 21)
-        low = np.minimum(opens, closes) - (base * (_bits(shape, 10, 10) + 1) >> 21)
+        high = np.maximum(opens, closes) + (base * (bits(shape, 0, 10) + 1) >> 21)
+        low = np.minimum(opens, closes) - (base * (bits(shape, 10, 10) + 1) >> 21)
         return np.where(quiet, opens, high), np.where(quiet, opens, np.maximum(low, 1))
 
     def _trades(self, shape: HashArray, quiet: BoolArray) -> tuple[IntArray, IntArray]:
         """Volumes in lots and trade counts; a trade takes a lot at least."""
-        count = np.where(quiet, 0, 1 + _bits(shape, 20, 16) % _MOST_TRADES)
-        busy = _bits(shape, 36, 10)
+        count = np.where(quiet, 0, 1 + bits(shape, 20, 16) % _MOST_TRADES)
+        busy = bits(shape, 36, 10)
         volume = np.maximum(self._dull_lots * (1 + (busy * busy >> 17)), count)
-        volume += _bits(shape, 46, 18) % (self._dull_lots // 4 + 1)
+        volume += bits(shape, 46, 18) % (self._dull_lots // 4 + 1)
         return np.where(quiet, 0, volume), count
 
     def _prices(self, marks: IntArray) -> IntArray:
         """Prices in ticks at ascending minutes."""
-        moved = np.zeros(len(marks), dtype=np.int64)
-        for period, push, key in self._lattices:
-            cell = marks // period
-            rest = marks - cell * period
-            points = _bits(_hash(np.arange(cell[0], cell[-1] + 2, dtype=np.int64), key), 0, 16) - 32_768
-            at = cell - cell[0]
-            moved += (points[at] * (period - rest) + points[at + 1] * rest) // period * push >> 15
-        return np.maximum(self._listing.base_ticks * (_BILLION + moved) // _BILLION, 1)
+        moved = waves(marks, self._lattices)
+        return np.maximum(self._listing.base_ticks * (BILLION + moved) // BILLION, 1)
 
     def _quiet(self, minutes: IntArray) -> BoolArray:
         """Minutes without a trade; never two in a row, so that the minute's first price is the last one."""
         share = round(self._listing.quiet * 65_536)
         around = np.append(minutes[:1] - 1, minutes)
-        still = _bits(_hash(around, self._quiet_key), 0, 16) < share
+        still = bits(hashed(around, self._quiet_key), 0, 16) < share
         quiet: BoolArray = still[1:] & ~still[:-1]
         return quiet
 
@@ -164,7 +156,7 @@ def _path(minutes: Bars, noise: HashArray, traded: BoolArray) -> IntArray:
     place = np.arange(1, _SIXTY + 1, dtype=np.int64)
     straight = minutes.open[:, None] + (minutes.close - minutes.open)[:, None] * place // _SIXTY
     spread = (minutes.high - minutes.low)[:, None]
-    edges = straight + (spread * (_bits(noise, 12, 10) - 512) >> 11)
+    edges = straight + (spread * (bits(noise, 12, 10) - 512) >> 11)
     edges = np.clip(edges, minutes.low[:, None], minutes.high[:, None])
     latest = np.maximum.accumulate(np.where(traded, place, 0), axis=1)
     edges = np.where(latest == latest[:, -1:], minutes.close[:, None], edges)
@@ -179,12 +171,12 @@ def _extremes(
     minutes: Bars, noise: HashArray, traded: BoolArray, path: IntArray
 ) -> tuple[IntArray, IntArray]:
     """Highs and lows of seconds, of which one each reaches the minute's own."""
-    wick = np.where(traded, (minutes.high - minutes.low)[:, None] * _bits(noise, 22, 8) >> 12, 0)
+    wick = np.where(traded, (minutes.high - minutes.low)[:, None] * bits(noise, 22, 8) >> 12, 0)
     high = np.minimum(np.maximum(path[:, :-1], path[:, 1:]) + wick, minutes.high[:, None])
     low = np.maximum(np.minimum(path[:, :-1], path[:, 1:]) - wick, minutes.low[:, None])
     rows = np.arange(len(minutes))
-    high[rows, np.argmax(np.where(traded, _bits(noise, 30, 12) + 1, 0), axis=1)] = minutes.high
-    low[rows, np.argmax(np.where(traded, _bits(noise, 42, 12) + 1, 0), axis=1)] = minutes.low
+    high[rows, np.argmax(np.where(traded, bits(noise, 30, 12) + 1, 0), axis=1)] = minutes.high
+    low[rows, np.argmax(np.where(traded, bits(noise, 42, 12) + 1, 0), axis=1)] = minutes.low
     return high, low
 
 
@@ -200,20 +192,3 @@ def _part(totals: IntArray, running: IntArray, whole: IntArray) -> IntArray:
     divisor = np.maximum(whole, 1)[:, None]
     each, rest = totals[:, None] // divisor, totals[:, None] % divisor
     return each * running + rest * running // divisor
-
-
-def _key(name: str) -> int:
-    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
-
-
-def _hash(places: IntArray, key: int) -> HashArray:
-    """Mix places and a key into 64 even bits (the finaliser of SplitMix64)."""
-    mixed = places.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(key)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
-
-
-def _bits(hashed: HashArray, first: int, count: int) -> IntArray:
-    """Some bits of hashes, as integers."""
-    return ((hashed >> np.uint64(first)) & np.uint64((1 << count) - 1)).astype(np.int64)

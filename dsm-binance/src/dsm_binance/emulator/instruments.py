@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from dsm_binance.emulator.clock import to_ms
 from dsm_binance.emulator.intervals import MINUTE_MS
+from dsm_binance.emulator.kinds import INDEX, KLINES, BarKind, pair_of
 from dsm_binance.emulator.schedule import FundingChange, Schedule
 
 __all__ = ["DEFAULT_LISTINGS", "FAR_FUTURE_MS", "MARKETS", "Decimals", "Listing", "Market", "Outage"]
@@ -140,7 +141,7 @@ class Listing:
     @cached_property
     def pair(self) -> str:
         """The symbol without a contract's suffix."""
-        return self.symbol.partition("_")[0]
+        return pair_of(self.symbol)
 
     @cached_property
     def assets(self) -> tuple[str, str]:
@@ -184,6 +185,9 @@ class Outage:
     early_close
         Whether a bar that the outage cuts short states its last instant of trading as its close time, as the
         venue's own do.
+    kinds
+        Which bars it takes, such as ``("markPriceKlines",)``; every kind when empty. It hits the prices of a
+        pair when it hits one of its contracts, or names the pair.
     """
 
     start: datetime
@@ -191,6 +195,7 @@ class Outage:
     market: Market | None = None
     symbols: tuple[str, ...] = ()
     early_close: bool = True
+    kinds: tuple[BarKind, ...] = ()
 
     @cached_property
     def start_ms(self) -> int:
@@ -202,11 +207,14 @@ class Outage:
         """The first minute with a bar again."""
         return -(-to_ms(self.end) // MINUTE_MS) * MINUTE_MS
 
-    def hits(self, listing: Listing) -> bool:
-        """Tell whether a symbol could not be traded then."""
+    def hits(self, listing: Listing, kind: BarKind = KLINES) -> bool:
+        """Tell whether a symbol could not be traded then, or had none of these prices."""
         if self.market is not None and self.market != listing.market:
             return False
-        return not self.symbols or listing.symbol in self.symbols
+        if self.kinds and kind not in self.kinds:
+            return False
+        symbols = {*self.symbols, *(map(pair_of, self.symbols) if kind == INDEX else ())}
+        return not symbols or listing.symbol in symbols
 
 
 def _minute_ms(moment: datetime) -> int:

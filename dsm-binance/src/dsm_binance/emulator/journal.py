@@ -11,6 +11,9 @@ __all__ = ["Journal", "Kind", "RequestRecord"]
 
 Kind = Literal[
     "klines",
+    "markPriceKlines",
+    "indexPriceKlines",
+    "premiumIndexKlines",
     "fundingRate",
     "fundingInfo",
     "zip",

@@ -24,11 +24,11 @@ def mandatory(query: Mapping[str, str], name: str) -> str:
     return query[name]
 
 
-def symbol_of(query: Mapping[str, str]) -> str:
-    """Give the symbol, which must be sent and look like one."""
-    symbol = mandatory(query, "symbol")
+def symbol_of(query: Mapping[str, str], name: str = "symbol") -> str:
+    """Give the symbol, or the pair, which must be sent and look like one."""
+    symbol = mandatory(query, name)
     if not is_symbol(symbol):
-        raise illegal_symbol("symbol")
+        raise illegal_symbol(name)
     return symbol
 
 

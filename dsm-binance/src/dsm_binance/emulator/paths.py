@@ -11,6 +11,7 @@ from typing import Final, Literal
 from dsm_binance.emulator.clock import to_ms
 from dsm_binance.emulator.instruments import Market
 from dsm_binance.emulator.intervals import ARCHIVE_NAMES, DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS, Interval
+from dsm_binance.emulator.kinds import BAR_KINDS, KLINES, BarKind, bar_kind
 
 __all__ = ["FOLDERS", "FUNDING", "ArchivePath", "Frequency", "has_folder"]
 
@@ -23,7 +24,7 @@ FUNDING: Final = "fundingRate"
 """What stands in funding paths in place of an interval."""
 
 _PATH: Final = re.compile(
-    r"data/(?P<folder>spot|futures/um|futures/cm)/(?:daily|monthly)/(?:klines|fundingRate)/"
+    rf"data/(?P<folder>spot|futures/um|futures/cm)/(?:daily|monthly)/(?P<kind>{'|'.join(BAR_KINDS)}|fundingRate)/"
     r"(?P<symbol>[^/]+)/(?:[^/]+/)?(?P=symbol)-(?P<interval>[0-9a-zA-Z]+)-(?P<date>[0-9-]+)\.zip"
 )
 # What lies between two settlements unless a contract says otherwise; how a funding file's rows are guessed.
@@ -37,7 +38,7 @@ _PUBLISHED_AT_MS: Final = 8 * HOUR_MS + 40 * MINUTE_MS
 class ArchivePath:
     """What one zip of the archive holds: what a series has in ``[start_ms, end_ms)``.
 
-    That is bars by their open time, or funding rates; the latter have `FUNDING` for `interval_name`.
+    That is bars of a kind by their open time, or funding rates, which have `FUNDING` for `interval_name`.
     """
 
     market: Market
@@ -48,6 +49,7 @@ class ArchivePath:
     date: str
     start_ms: int
     end_ms: int
+    kind: BarKind = KLINES
 
     @classmethod
     def parse(cls, path: str) -> ArchivePath | None:
@@ -55,19 +57,26 @@ class ArchivePath:
         match = _PATH.fullmatch(path)
         if match is None:
             return None
-        key = cls.of(FOLDERS[match["folder"]], match["symbol"], match["interval"], match["date"])
+        kind = bar_kind(match["kind"]) or KLINES
+        key = cls.of(FOLDERS[match["folder"]], match["symbol"], match["interval"], match["date"], kind)
         return key if key is not None and key.path == path else None
 
     @classmethod
-    def of(cls, market: str, symbol: str, interval_name: str, date: str) -> ArchivePath | None:
+    def of(
+        cls, market: str, symbol: str, interval_name: str, date: str, kind: BarKind = KLINES
+    ) -> ArchivePath | None:
         """Give the path of a symbol, an interval by its archive name (or `FUNDING`), and a day or month."""
         folder = next((its_market for its_market in FOLDERS.values() if its_market == market), None)
         start_ms = _date_ms(date)
-        if folder is None or start_ms is None or not has_folder(folder, _frequency(date), interval_name):
+        if (
+            folder is None
+            or start_ms is None
+            or not has_folder(folder, _frequency(date), interval_name, kind)
+        ):
             return None
         interval = ARCHIVE_NAMES.get(interval_name, _USUAL_FUNDING)
         end_ms = start_ms + DAY_MS if len(date) == 10 else _MONTH.after(start_ms)
-        return cls(folder, _frequency(date), symbol, interval, interval_name, date, start_ms, end_ms)
+        return cls(folder, _frequency(date), symbol, interval, interval_name, date, start_ms, end_ms, kind)
 
     @property
     def is_funding(self) -> bool:
@@ -84,7 +93,9 @@ class ArchivePath:
         """The path below the archive's root."""
         folder = next(folder for folder, market in FOLDERS.items() if market == self.market)
         within = (
-            f"{FUNDING}/{self.symbol}" if self.is_funding else f"klines/{self.symbol}/{self.interval_name}"
+            f"{FUNDING}/{self.symbol}"
+            if self.is_funding
+            else f"{self.kind}/{self.symbol}/{self.interval_name}"
         )
         return f"data/{folder}/{self.frequency}/{within}/{self.name}.zip"
 
@@ -100,11 +111,14 @@ class ArchivePath:
         return INTERVALS["1w"].ceil(month) + _PUBLISHED_AT_MS
 
 
-def has_folder(market: Market, frequency: Frequency, interval_name: str) -> bool:
+def has_folder(market: Market, frequency: Frequency, interval_name: str, kind: BarKind = KLINES) -> bool:
     """Tell whether the archive has an interval's folder, or that of `FUNDING`.
 
-    There are 1s bars on spot alone, multi-day bars by the month, and futures' funding rates by the month.
+    There are 1s bars on spot alone, bars of other prices on futures alone, multi-day bars by the month, and
+    futures' funding rates by the month.
     """
+    if kind != KLINES and market == "spot":
+        return False
     if interval_name == FUNDING:
         return market != "spot" and frequency == "monthly"
     interval = ARCHIVE_NAMES.get(interval_name)

@@ -1,6 +1,7 @@
 """Recorded archive files: served byte for byte, and read so that REST tells the same rows.
 
-A folder is laid out as ``{market}/klines/{symbol}/{interval}/{symbol}-{interval}-{date}.zip`` and
+A folder is laid out as ``{market}/{kind}/{symbol}/{interval}/{symbol}-{interval}-{date}.zip``, where the kind
+is ``klines``, ``markPriceKlines``, ``indexPriceKlines`` or ``premiumIndexKlines``, and
 ``{market}/fundingRate/{symbol}/{symbol}-fundingRate-{month}.zip``, with the ``.CHECKSUM`` files beside them;
 the form of the date tells daily from monthly.
 """
@@ -19,6 +20,7 @@ from typing import Final
 
 from dsm_binance.emulator.clock import from_ms
 from dsm_binance.emulator.instruments import Listing, Market
+from dsm_binance.emulator.kinds import BAR_KINDS, INDEX, KLINES, BarKind, bar_kind, pair_of
 from dsm_binance.emulator.paths import ArchivePath
 
 __all__ = ["RECORDED", "Recording", "Recordings", "Row", "read_rows"]
@@ -30,7 +32,7 @@ Row = list[str]
 """The twelve cells of a bar as text, times in milliseconds."""
 
 _PATH: Final = re.compile(
-    r"(?:^|/)(spot|um|cm)/(?:daily/|monthly/)?klines/([^/]+)/([^/]+)/\2-\3-([0-9-]+)\.zip$"
+    rf"(?:^|/)(spot|um|cm)/(?:daily/|monthly/)?({'|'.join(BAR_KINDS)})/([^/]+)/([^/]+)/\3-\4-([0-9-]+)\.zip$"
 )
 _FUNDING_PATH: Final = re.compile(
     r"(?:^|/)(um|cm)/(?:monthly/)?fundingRate/([^/]+)/\2-(fundingRate)-([0-9-]+)\.zip$"
@@ -95,7 +97,7 @@ class Recordings:
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self._by_path: dict[str, Recording] = {}
-        self._by_series: dict[tuple[Market, str, str], list[Recording]] = {}
+        self._by_series: dict[tuple[Market, BarKind, str, str], list[Recording]] = {}
         self._funding: dict[tuple[Market, str, int], Recording] = {}
         for folder in folders:
             self._read(Path(folder))
@@ -111,12 +113,15 @@ class Recordings:
         return self._funding.get((market, symbol, month_ms))
 
     def covering(
-        self, market: Market, symbol: str, interval: str, start_ms: int, end_ms: int
+        self, market: Market, kind: BarKind, name: str, interval: str, start_ms: int, end_ms: int
     ) -> list[Recording]:
-        """Give the recordings of a series whose periods overlap a range, in order, none inside another."""
+        """Give the recordings of a series whose periods overlap a range, in order, none inside another.
+
+        The `name` is a symbol; of index prices it is a pair.
+        """
         found: list[Recording] = []
         reached = start_ms
-        for recording in self._by_series.get((market, symbol, interval), ()):
+        for recording in self._by_series.get((market, kind, name, interval), ()):
             key = recording.key
             if key.start_ms < end_ms and key.end_ms > reached:
                 found.append(recording)
@@ -125,8 +130,8 @@ class Recordings:
 
     def holds(self, key: ArchivePath) -> bool:
         """Tell whether the whole period of an archive file was recorded, be it in other files."""
-        at = key.start_ms
-        for recording in self.covering(key.market, key.symbol, key.interval.name, at, key.end_ms):
+        at, name = key.start_ms, _name(key)
+        for recording in self.covering(key.market, key.kind, name, key.interval.name, at, key.end_ms):
             if recording.key.start_ms > at:
                 return False
             at = recording.key.end_ms
@@ -134,22 +139,21 @@ class Recordings:
 
     def symbols(self) -> set[tuple[Market, str]]:
         """Give every recorded symbol with its market."""
-        return {(market, symbol) for market, symbol, _ in (*self._by_series, *self._funding)}
+        return {(recording.key.market, _contract(recording.key)) for recording in self._by_path.values()}
 
     def listing(self, market: Market, symbol: str) -> Listing:
         """Give a listing that trades only what was recorded, from the first recorded period on."""
         first_ms = min(
             recording.key.start_ms
             for recording in self._by_path.values()
-            if (recording.key.market, recording.key.symbol) == (market, symbol)
+            if (recording.key.market, _contract(recording.key)) == (market, symbol)
         )
         return Listing(symbol, market, listed_at=from_ms(first_ms), generated=False)
 
     def _read(self, folder: Path) -> None:
         found = 0
         for file in sorted(folder.rglob("*.zip")):
-            match = _PATH.search(file.as_posix()) or _FUNDING_PATH.search(file.as_posix())
-            key = ArchivePath.of(*match.groups()) if match else None
+            key = _told(file.as_posix())
             if key is not None:
                 self._add(Recording(key, file))
                 found += 1
@@ -164,4 +168,28 @@ class Recordings:
         if key.is_funding:
             self._funding[key.market, key.symbol, key.start_ms] = recording
         else:
-            self._by_series.setdefault((key.market, key.symbol, key.interval.name), []).append(recording)
+            series = (key.market, key.kind, _name(key), key.interval.name)
+            self._by_series.setdefault(series, []).append(recording)
+
+
+def _told(path: str) -> ArchivePath | None:
+    funding = _FUNDING_PATH.search(path)
+    if funding is not None:
+        market, symbol, what, month = funding.groups()
+        return ArchivePath.of(market, symbol, what, month)
+    match = _PATH.search(path)
+    if match is None:
+        return None
+    market, kind, symbol, interval, date = match.groups()
+    return ArchivePath.of(market, symbol, interval, date, bar_kind(kind) or KLINES)
+
+
+def _name(key: ArchivePath) -> str:
+    """Whose rows a file holds: a symbol's, or a pair's."""
+    return pair_of(key.symbol) if key.kind == INDEX else key.symbol
+
+
+def _contract(key: ArchivePath) -> str:
+    """The symbol that a file makes known; where it names but a pair, that is the perpetual contract."""
+    is_pair = key.market == "cm" and key.kind == INDEX and "_" not in key.symbol
+    return f"{key.symbol}_PERP" if is_pair else key.symbol

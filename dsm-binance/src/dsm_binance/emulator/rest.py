@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from dsm_binance.emulator.clock import Clock
@@ -13,6 +14,7 @@ from dsm_binance.emulator.funding_rest import FundingRest
 from dsm_binance.emulator.instruments import Listing, Market
 from dsm_binance.emulator.intervals import DAY_MS, INTERVALS, Interval
 from dsm_binance.emulator.journal import Kind
+from dsm_binance.emulator.kinds import BAR_KINDS, INDEX, KLINES, PRICE_KINDS, BarKind
 from dsm_binance.emulator.limits import WeightPool
 from dsm_binance.emulator.params import (
     NUMBER,
@@ -28,13 +30,16 @@ from dsm_binance.emulator.replies import BadRequestError, Reply, bad_request, js
 from dsm_binance.emulator.rows import Book
 from dsm_binance.emulator.series import Series
 
-__all__ = ["FUNDING_KINDS", "ROOTS", "Rest", "weight_of"]
+__all__ = ["FUNDING_KINDS", "FUTURES_KINDS", "ROOTS", "Rest", "weight_of"]
 
 ROOTS: Final[dict[Market, str]] = {"spot": "/api/v3/", "um": "/fapi/v1/", "cm": "/dapi/v1/"}
 """Where each market's endpoints start, below its endpoint."""
 
 FUNDING_KINDS: Final[frozenset[Kind]] = frozenset({"fundingRate", "fundingInfo"})
 """What only futures markets have, under a limit of its own."""
+
+FUTURES_KINDS: Final[frozenset[Kind]] = FUNDING_KINDS | frozenset(PRICE_KINDS)
+"""What only futures markets have."""
 
 _DEFAULT_LIMIT: Final = 500
 _MOST_ROWS: Final[dict[Market, int]] = {"spot": 1000, "um": 1500, "cm": 1500}
@@ -54,7 +59,7 @@ class _Window:
 
 
 def weight_of(market: Market, kind: Kind, query: Mapping[str, str]) -> int:
-    """Give what a request costs; a futures kline request costs by its limit.
+    """Give what a request costs; a futures request for bars costs by its limit.
 
     Funding requests have a limit of their own; only COIN-M's history of rates weighs something as well.
     """
@@ -62,7 +67,7 @@ def weight_of(market: Market, kind: Kind, query: Mapping[str, str]) -> int:
         return 20 if market == "spot" else 1
     if kind in FUNDING_KINDS:
         return 1 if (market, kind) == ("cm", "fundingRate") else 0
-    if kind != "klines":
+    if kind not in BAR_KINDS:
         return 1
     if market == "spot":
         return 2
@@ -82,7 +87,7 @@ class Rest:
             "ping": lambda market, query, micros: json_reply({}),
             "time": lambda market, query, micros: json_reply({"serverTime": self._now(micros)}),
             "exchangeInfo": self._exchange_info,
-            "klines": self._klines,
+            **{kind: partial(self._bars, kind) for kind in BAR_KINDS},
             "fundingRate": lambda market, query, micros: funding.rates(market, query),
             "fundingInfo": lambda market, query, micros: funding.info(market, query),
         }
@@ -112,8 +117,8 @@ class Rest:
         answer["serverTime"] = self._now(micros)
         return json_reply(answer)
 
-    def _klines(self, market: Market, query: Mapping[str, str], micros: bool) -> Reply:
-        symbol = symbol_of(query)
+    def _bars(self, kind: BarKind, market: Market, query: Mapping[str, str], micros: bool) -> Reply:
+        name = symbol_of(query, "pair" if kind == INDEX else "symbol")
         interval_name = mandatory(query, "interval")
         window = _window(market, query)
         if market == "spot" and query.keys() - _KLINE_PARAMS:
@@ -125,14 +130,18 @@ class Rest:
         interval = INTERVALS.get(interval_name)
         if interval is None or (interval_name == "1s" and market != "spot"):
             raise bad_request(-1120, "Invalid interval.")
-        series = self._series(market, symbol)
+        series = self._series(market, name, kind)
         choose = self._counted_back if market == "cm" else self._counted_forward
         return json_reply([_cells(row, micros) for row in choose(series, interval, window)])
 
-    def _series(self, market: Market, symbol: str) -> Series:
-        series = self._book.series(market, symbol)
+    def _series(self, market: Market, name: str, kind: BarKind = KLINES) -> Series:
+        series = self._book.series(market, name, kind)
         if series is None or not is_known(series.listing, self._clock.now_ms()):
-            raise bad_request(-1121, "Invalid symbol.")
+            raise (
+                bad_request(-4144, "Invalid pair.")
+                if kind == INDEX
+                else bad_request(-1121, "Invalid symbol.")
+            )
         return series
 
     def _counted_forward(self, series: Series, interval: Interval, window: _Window) -> list[Row]:

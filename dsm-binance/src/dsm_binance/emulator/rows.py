@@ -15,8 +15,11 @@ from dsm_binance.emulator.decimal_text import csv_bytes
 from dsm_binance.emulator.funding_book import FundingBook
 from dsm_binance.emulator.instruments import Decimals, Listing, Market, Outage
 from dsm_binance.emulator.intervals import IntArray, Interval
+from dsm_binance.emulator.kinds import INDEX, KLINES, BarKind, pair_of
+from dsm_binance.emulator.paths import ArchivePath
 from dsm_binance.emulator.recorded import Recordings, Row
 from dsm_binance.emulator.series import Series
+from dsm_binance.emulator.series_making import make_series
 from dsm_binance.emulator.store import Store
 
 __all__ = ["Book", "bars_csv", "rows_csv"]
@@ -27,34 +30,75 @@ _MOST_SLOTS: Final = 1 << 20
 
 
 class Book:
-    """Every symbol of the venue, with its rows; those of funding are in `funding`."""
+    """Every symbol of the venue, with its rows; those of funding are in `funding`.
+
+    Parameters
+    ----------
+    seed
+        Another seed, other prices.
+    listings, outages
+        What is traded, and when it was not.
+    recordings
+        What comes before anything generated.
+    index_by_contract
+        Whether the archive has COIN-M's index prices under the perpetual contract's name, not the pair's.
+    """
 
     def __init__(
-        self, seed: int, listings: Iterable[Listing], outages: Sequence[Outage], recordings: Recordings
+        self,
+        seed: int,
+        listings: Iterable[Listing],
+        outages: Sequence[Outage],
+        recordings: Recordings,
+        *,
+        index_by_contract: bool = False,
     ) -> None:
         self.recordings = recordings
         self.funding = FundingBook(seed, recordings)
+        self._index_by_contract = index_by_contract
+        listed = {(listing.market, listing.symbol): listing for listing in listings}
+        for market, symbol in sorted(recordings.symbols() - listed.keys()):
+            listed[market, symbol] = recordings.listing(market, symbol)
+        self._listings = list(listed.values())
         store: Store[Bars] = Store(_BARS_BYTES, lambda bars: bars.nbytes)
-        self._series: dict[tuple[Market, str], Series] = {}
-        for listing in listings:
-            self._series[listing.market, listing.symbol] = Series(seed, listing, outages, store)
-        for market, symbol in sorted(recordings.symbols() - self._series.keys()):
-            listing = recordings.listing(market, symbol)
-            self._series[market, symbol] = Series(seed, listing, outages, store)
+        made = make_series(seed, self._listings, outages, store)
+        self._series = {(its.listing.market, its.kind, its.listing.symbol): its for its in made}
 
-    def series(self, market: Market, symbol: str) -> Series | None:
-        """Give a symbol's series, or ``None``."""
-        return self._series.get((market, symbol))
+    def series(self, market: Market, name: str, kind: BarKind = KLINES) -> Series | None:
+        """Give the series of a symbol, or of a pair for index prices, or ``None``."""
+        return self._series.get((market, kind, name))
 
     def listings(self, market: Market) -> list[Listing]:
         """Give what a market has ever listed, by name."""
-        found = [series.listing for (its, _), series in self._series.items() if its == market]
+        found = [listing for listing in self._listings if listing.market == market]
         return sorted(found, key=lambda listing: listing.symbol)
+
+    def archived(self, market: Market, kind: BarKind) -> dict[str, Series]:
+        """Give what the archive has folders of, by their names."""
+        suffix = self._suffix(market, kind)
+        return {
+            f"{name}{suffix}": series
+            for (its_market, its_kind, name), series in self._series.items()
+            if (its_market, its_kind) == (market, kind)
+        }
+
+    def series_of(self, key: ArchivePath) -> Series | None:
+        """Give the series of an archive path, or ``None``."""
+        name, suffix = key.symbol, self._suffix(key.market, key.kind)
+        if key.kind == INDEX and self.recordings.file(key.path) is not None:
+            name, suffix = pair_of(name), ""
+        return self.series(key.market, name.removesuffix(suffix), key.kind) if name.endswith(suffix) else None
+
+    def _suffix(self, market: Market, kind: BarKind) -> str:
+        return "_PERP" if self._index_by_contract and (market, kind) == ("cm", INDEX) else ""
 
     def is_recorded(self, series: Series, interval: Interval, start_ms: int, end_ms: int) -> bool:
         """Tell whether a range touches a recorded period."""
         listing = series.listing
-        return bool(self.recordings.covering(listing.market, listing.symbol, interval.name, start_ms, end_ms))
+        found = self.recordings.covering(
+            listing.market, series.kind, listing.symbol, interval.name, start_ms, end_ms
+        )
+        return bool(found)
 
     def rows(self, series: Series, interval: Interval, start_ms: int, end_ms: int, now_ms: int) -> list[Row]:
         """Give the rows that open in ``[start_ms, end_ms)`` and not after `now_ms`, ascending."""
@@ -63,7 +107,7 @@ class Book:
         rows: list[Row] = []
         at = start_ms
         for recording in self.recordings.covering(
-            listing.market, listing.symbol, interval.name, start_ms, end_ms
+            listing.market, series.kind, listing.symbol, interval.name, start_ms, end_ms
         ):
             begins, ends = max(recording.key.start_ms, at), min(recording.key.end_ms, end_ms)
             rows += self._generated(series, interval, at, begins, now_ms)
@@ -105,7 +149,7 @@ class Book:
         if start_ms >= end_ms:
             return []
         bars = series.bars(interval, start_ms, end_ms, now_ms)
-        text = bars_csv(bars, series.listing.decimals, micros_from_ms=None)
+        text = bars_csv(bars, series.decimals, micros_from_ms=None)
         return [line.split(",") for line in text.decode().splitlines()]
 
 

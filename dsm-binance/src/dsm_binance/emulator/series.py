@@ -11,6 +11,8 @@ from dsm_binance.emulator.bars import Bars
 from dsm_binance.emulator.generator import Generator
 from dsm_binance.emulator.instruments import Listing, Outage
 from dsm_binance.emulator.intervals import HOUR_MS, INTERVALS, MINUTE_MS, SECOND_MS, Interval
+from dsm_binance.emulator.kinds import KLINES, BarKind
+from dsm_binance.emulator.price_generator import PriceGenerator, price_decimals
 from dsm_binance.emulator.store import Store
 
 __all__ = ["Series"]
@@ -22,15 +24,23 @@ _MONTH: Final = INTERVALS["1M"]
 
 
 class Series:
-    """Generated bars of one listing at every interval.
+    """Generated bars of one listing, of one kind, at every interval.
 
     Hours are kept by the month or the day, because days, weeks and months are made of them.
     """
 
-    def __init__(self, seed: int, listing: Listing, outages: Sequence[Outage], store: Store[Bars]) -> None:
-        self.listing = listing
-        self._generator = Generator(seed, listing)
-        self._outages = [outage for outage in outages if outage.hits(listing)]
+    def __init__(
+        self,
+        listing: Listing,
+        generator: Generator | PriceGenerator,
+        outages: Sequence[Outage],
+        store: Store[Bars],
+        kind: BarKind = KLINES,
+    ) -> None:
+        self.listing, self.kind = listing, kind
+        self.decimals = listing.decimals if kind == KLINES else price_decimals(listing)
+        self._generator = generator
+        self._outages = [outage for outage in outages if outage.hits(listing, kind)]
         self._store = store
 
     def bars(self, interval: Interval, start_ms: int, end_ms: int, now_ms: int) -> Bars:
@@ -96,7 +106,7 @@ class Series:
             at = unit.after(at)
 
     def _hours_of(self, start_ms: int, end_ms: int) -> Bars:
-        key = (self.listing.market, self.listing.symbol, start_ms, end_ms)
+        key = (self.listing.market, self.kind, self.listing.symbol, start_ms, end_ms)
         return self._store.get_or_build(key, lambda: self._minutes(start_ms, end_ms).aggregate(_HOUR))
 
     def _seconds(self, start_ms: int, end_ms: int) -> Bars:

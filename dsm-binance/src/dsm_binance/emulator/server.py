@@ -59,6 +59,9 @@ class Emulator:
         How many funding requests `um` and `cm` allow together, and in how many seconds; beyond that is 429.
     cm_mark_price
         Whether COIN-M's funding rates state a mark price, as USDS-M's do.
+    index_by_contract
+        Whether the archive has COIN-M's index prices under the perpetual contract's name (``BTCUSD_PERP``),
+        as some have seen, not under the pair's.
     missing
         Archive paths, or patterns of them with ``*``, that never got published.
     lacking
@@ -75,6 +78,8 @@ class Emulator:
     ...         answer.read()
     b'{"serverTime":1717200000000}'
     """
+
+    _server: Loopback | None = None
 
     def __init__(  # noqa: PLR0913 - each argument is one switch of the venue, all but four by name only
         self,
@@ -98,13 +103,14 @@ class Emulator:
         funding_limit: int = 500,
         funding_window_s: float = 300.0,
         cm_mark_price: bool = False,
+        index_by_contract: bool = False,
         missing: Iterable[str] = (),
         lacking: Mapping[str, Iterable[str]] | None = None,
         slow_lag_months: int = 1,
     ) -> None:
         self.clock = Clock(now, running=running)
         self._journal, self._faults = Journal(), FaultBox(faults)
-        book = _book(data, listings, outages, seed)
+        book = _book(data, listings, outages, seed, index_by_contract=index_by_contract)
         self._archive = Archive(book, self.clock, missing, lacking, slow_lag_months) if vision else None
         spot, futures = (WeightPool(w, window_s, ban_after, ban_s) for w in (spot_weight, futures_weight))
         funding_pool = _funding_pool(funding_limit, funding_window_s)
@@ -112,10 +118,8 @@ class Emulator:
         funding = FundingRest(book, self.clock, cm_mark_price)
         interface = Rest(book, self.clock, self._limits.weights, funding) if rest else None
         rooms = Rooms(self.clock, self._archive, interface, self._limits, self._faults, self._journal)
-        prefixes = _prefixes(spot_hosts, rest, vision)
-        self._ports = [port + number if port else 0 for number in range(len(prefixes))]
-        self._gate = Gate(rooms, prefixes)
-        self._server: Loopback | None = None
+        self._gate = Gate(rooms, _prefixes(spot_hosts, rest, vision))
+        self._ports = [port + number if port else 0 for number in range(len(self._gate.prefixes))]
 
     def __enter__(self) -> Self:
         return self.start()
@@ -213,12 +217,17 @@ class Emulator:
 
 
 def _book(
-    data: Iterable[Path | str], listings: Iterable[Listing] | None, outages: Iterable[Outage], seed: int
+    data: Iterable[Path | str],
+    listings: Iterable[Listing] | None,
+    outages: Iterable[Outage],
+    seed: int,
+    *,
+    index_by_contract: bool,
 ) -> Book:
     recordings = Recordings(Path(folder) for folder in data)
     if listings is None:
         listings = () if recordings.symbols() else DEFAULT_LISTINGS
-    return Book(seed, listings, tuple(outages), recordings)
+    return Book(seed, listings, tuple(outages), recordings, index_by_contract=index_by_contract)
 
 
 def _funding_pool(limit: int, window_s: float) -> WeightPool:
