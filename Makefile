@@ -14,8 +14,8 @@ help:  ## Show this list
 demo: $(STAMP)  ## Run the main job on the embedded emulator; no network needed
 	@$(BIN)/dsm demo
 
-test: $(STAMP)  ## Run all tests
-	@$(BIN)/python -m pytest -q
+test: $(STAMP)  ## Run all tests, a file at a time on each core
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 check: $(STAMP)  ## The one gate: format, lint, types, import layers, tests, docs' code
 	@$(BIN)/ruff format --check .

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 
 import importlib_metadata
+import pytest
 
 PLUGIN = """
 from dsm_core.plugins import ClientSpec, DataClientInterface, Provider, hookimpl
@@ -50,3 +54,14 @@ def write_dist(
 def distributions(*folders: Path) -> list[importlib_metadata.Distribution]:
     """What is in ``folders``, as if they alone were on the path."""
     return list(importlib_metadata.distributions(path=[str(folder) for folder in folders]))
+
+
+@contextmanager
+def on_the_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have a folder on the path; modules imported from it are forgotten afterwards."""
+    monkeypatch.syspath_prepend(str(folder))
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]

@@ -63,12 +63,14 @@ cache:
   dir: data
   read_from: [../shared, more]
   enabled: false
-defaults: {provider: binance, market_type: spot, deadline_s: null, max_wait_s: 5, on_gaps: raise}
+defaults: {provider: binance, market_type: spot, chart_type: klines, deadline_s: null, max_wait_s: 5,
+           on_gaps: raise}
 http:
   connect_timeout_s: 1
   read_timeout_s: 2.5
   retry_count: 0
   max_concurrent: 3
+  max_concurrent_downloads: 4
   user_agent: desk/1
   state_dir: ~/state
 offline: true
@@ -88,13 +90,19 @@ def test_every_key_of_a_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
         dir=path.parent / "data", read_from=(path.parent / "../shared", path.parent / "more"), enabled=False
     )
     assert config.defaults == DefaultsConfig(
-        provider="binance", market_type="spot", deadline_s=None, max_wait_s=5.0, on_gaps="raise"
+        provider="binance",
+        market_type="spot",
+        chart_type="klines",
+        deadline_s=None,
+        max_wait_s=5.0,
+        on_gaps="raise",
     )
     assert config.http == HttpConfig(
         connect_timeout_s=1.0,
         read_timeout_s=2.5,
         retry_count=0,
         max_concurrent=3,
+        max_concurrent_downloads=4,
         user_agent="desk/1",
         state_dir=tmp_path / "home" / "state",
     )
@@ -142,6 +150,27 @@ def test_the_environment_wins_over_file_mapping_and_configuration(tmp_path: Path
         assert (config.cache, config.defaults, config.offline) == (expected_cache, expected_defaults, True)
 
 
+def test_every_argument_of_a_manager_has_a_variable(tmp_path: Path) -> None:
+    env = {
+        "DSM_CHART_TYPE": "funding_rate",
+        "DSM_CACHE_ENABLED": "no",
+        "DSM_ON_GAPS": "ignore",
+        "DSM_RETRY_COUNT": "0",
+        "DSM_MAX_CONCURRENT": "3",
+        "DSM_MAX_CONCURRENT_DOWNLOADS": "4",
+    }
+    mapping = {
+        "cache": {"enabled": True},
+        "defaults": {"chart_type": "klines", "on_gaps": "raise"},
+        "http": {"retry_count": 9, "max_concurrent": 9, "max_concurrent_downloads": 9},
+    }
+    config = load_config(mapping, env=env, cwd=tmp_path)
+    assert (config.defaults.chart_type, config.defaults.on_gaps) == ("funding_rate", "ignore")
+    assert not config.cache.enabled
+    http = config.http
+    assert (http.retry_count, http.max_concurrent, http.max_concurrent_downloads) == (0, 3, 4)
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
@@ -167,6 +196,11 @@ def test_a_switch_is_read_in_every_usual_spelling(text: str, value: bool, tmp_pa
         ("DSM_DEADLINE_S", "inf", "none for no limit"),
         ("DSM_MAX_WAIT_S", "-1", "set one such as 120"),
         ("DSM_MAX_WAIT_S", "nan", "set one such as 120"),
+        ("DSM_RETRY_COUNT", "-1", "set one such as 5"),
+        ("DSM_MAX_CONCURRENT", "0", "set one such as 8"),
+        ("DSM_MAX_CONCURRENT_DOWNLOADS", "many", "set one such as 8"),
+        ("DSM_ON_GAPS", "rise", "warn, raise, raise_any, ignore"),
+        ("DSM_CACHE_ENABLED", "maybe", "set 1, true, yes or on"),
     ],
 )
 def test_a_wrong_variable_is_named_with_value_and_remedy(

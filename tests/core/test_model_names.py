@@ -153,3 +153,53 @@ def test_any_text_is_an_interval_or_a_request_error(text: str) -> None:
             continue
         assert read(str(value)) == value
         assert value.isascii()
+
+
+@pytest.mark.parametrize(
+    ("cls", "attribute", "told"),
+    [
+        (MarketType, "SPOTT", "MarketType.SPOT"),
+        (MarketType, "spot", "MarketType.SPOT"),
+        (ChartType, "KLINE", "ChartType.KLINES"),
+        (DataSource, "VISON", "DataSource.VISION"),
+        (DataSource, "X", "DataSource('x')"),
+        (Interval, "HOURS_1", "Interval.HOUR_1"),
+        (Interval, "HOUR_3", "Interval('3h')"),
+        (Interval, "MINUTES_45", "Interval('45m')"),
+        (DataProvider, "BINANCEE", "Did you mean 'binance'"),
+    ],
+)
+def test_a_misspelt_constant_names_the_one_that_was_meant(cls: type, attribute: str, told: str) -> None:
+    with pytest.raises(AttributeError) as caught:
+        getattr(cls, attribute)
+    assert told in str(caught.value)
+    assert attribute.lower() in str(caught.value).lower()
+    assert caught.value.name == attribute
+    assert not hasattr(cls, attribute)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("1H", "1h"),
+        ("1D", "1d"),
+        ("5min", "5m"),
+        ("1 hour", "1h"),
+        ("4hrs", "4h"),
+        ("15T", "15m"),
+        ("daily", None),
+        ("1day", "1d"),
+        ("1MO", "1mo"),
+        ("1y", "12M"),
+        ("60", None),
+        (" 1m", "1m"),
+    ],
+)
+def test_an_interval_in_another_way_of_writing_names_the_right_one(written: str, meant: str | None) -> None:
+    with pytest.raises(RequestError) as caught:
+        Interval(written)
+    if meant is None:
+        assert "Did you mean" not in str(caught.value)
+    else:
+        read = str(caught.value).partition("Did you mean '")[2].partition("'")[0]
+        assert Interval(read) == Interval(meant)

@@ -1,47 +1,26 @@
-"""Installed providers are found by metadata, loaded behind a guard, and refused with names."""
+"""Installed providers are found by metadata alone, and looked at without hurting each other."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from core.fake_dists import distributions, plugin_code, write_dist
-from dsm_core.errors import (
-    PluginConflictError,
-    PluginContractError,
-    PluginError,
-    PluginLoadError,
-    ProviderNotFoundError,
-)
-from dsm_core.plugins import Provider
-from dsm_core.plugins.discovery import (
-    InstalledProvider,
-    LoadedPlugin,
-    find_provider,
-    installed_providers,
-    load_plugin,
-)
-from dsm_core.schema.chart_type import CHART_TYPES
+from core.fake_dists import distributions, on_the_path, plugin_code, write_dist
+from dsm_core.errors import PluginConflictError, PluginError, PluginLoadError, ProviderNotFoundError
+from dsm_core.plugins.discovery import InstalledProvider, check_installed, find_provider, installed_providers
+from dsm_core.plugins.loading import load_plugin
+from dsm_core.plugins.registry import Registry
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder on the path; modules imported from it are forgotten afterwards."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    before = set(sys.modules)
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
-
-
-def load(folder: Path, name: str, code: str) -> LoadedPlugin:
-    """Install a provider of that name with that code, and load it."""
-    write_dist(folder, f"dsm-{name}", "3.1", providers={name: f"{name}_mod"}, modules={f"{name}_mod": code})
-    return load_plugin(find_provider(name, installed_providers(distributions(folder))))
+    with on_the_path(tmp_path, monkeypatch):
+        yield tmp_path
 
 
 def test_a_provider_is_found_by_its_metadata(folder: Path) -> None:
@@ -91,49 +70,6 @@ def test_of_one_distribution_on_the_path_twice_the_first_counts(tmp_path: Path) 
     assert found.version == "2.0"
 
 
-def test_a_sound_plugin_is_loaded(folder: Path) -> None:
-    loaded = load(folder, "sound", plugin_code("sound"))
-    assert isinstance(loaded.provider, Provider)
-    assert loaded.observe is None
-
-
-def test_an_event_hook_is_handed_out(folder: Path) -> None:
-    more = """
-    seen = []
-
-    @hookimpl
-    def dsm_observe(event):
-        seen.append(event)
-    """
-    loaded = load(folder, "seer", plugin_code("seer", more))
-    loaded.observe(event="an event")
-    assert sys.modules["seer_mod"].seen == ["an event"]
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "import a_module_that_nobody_has",
-        "1 / 0",
-        "def broken(:",
-        "import sys; sys.exit(3)",
-        "from dsm_core import Nope",
-    ],
-)
-def test_a_broken_import_names_distribution_and_version(folder: Path, code: str) -> None:
-    with pytest.raises(PluginLoadError, match=r"dsm-broken 3\.1 \(provider 'broken'\)") as caught:
-        load(folder, "broken", code)
-    assert caught.value.__cause__ is not None
-    assert caught.value.details == {"provider": "broken"}
-    assert "dsm-broken" in str(caught.value.hint)
-
-
-def test_a_missing_module_is_a_load_error(folder: Path) -> None:
-    write_dist(folder, "dsm-hollow", providers={"hollow": "hollow_mod"})
-    with pytest.raises(PluginLoadError, match="hollow_mod"):
-        load_plugin(find_provider("hollow", installed_providers(distributions(folder))))
-
-
 def test_one_name_in_two_distributions_is_refused_naming_both(folder: Path) -> None:
     write_dist(folder, "dsm-one", "1.1", providers={"same": "one_mod"})
     write_dist(folder, "dsm-two", "2.2", providers={"same": "two_mod", "other": "two_mod"})
@@ -143,68 +79,75 @@ def test_one_name_in_two_distributions_is_refused_naming_both(folder: Path) -> N
     assert find_provider("other", found).distribution == "dsm-two"
 
 
-@pytest.mark.parametrize(
-    ("name", "code", "told"),
-    [
-        ("typo", plugin_code("typo").replace("dsm_provider", "dsm_providr"), "dsm_providr"),
-        ("bare", "x = 1", r"no dsm_provider\(\) hook"),
-        ("unmarked", plugin_code("unmarked").replace("@hookimpl", ""), r"no dsm_provider\(\) hook"),
-        (
-            "wrong",
-            plugin_code("wrong").replace("return Provider", "return dict"),
-            r"no dsm_provider\(\) hook",
-        ),
-        ("asks", plugin_code("asks").replace("dsm_provider()", "dsm_provider(config)"), "config"),
-        ("raises", plugin_code("raises").replace("return Provider", "raise KeyError"), "KeyError|name"),
-        ("newer", plugin_code("newer").replace("clients=", "api=99, clients="), "plugin API 99.*speaks 1"),
-        ("alias", plugin_code("another"), "calls itself 'another'"),
-        ("unlisted", plugin_code("unlisted").replace('sources=["rest"]', 'sources=["ftp"]'), "sources"),
-        ("specless", plugin_code("specless").replace("    spec =", "    _ ="), "specless"),
-        ("types", plugin_code("types", "@hookimpl\ndef dsm_chart_types(): return ['bars']"), "'bars'"),
-        ("single", plugin_code("single", "@hookimpl\ndef dsm_chart_types(): return 5"), "single"),
-    ],
-)
-def test_a_plugin_that_breaks_the_contract_is_named(folder: Path, name: str, code: str, told: str) -> None:
-    with pytest.raises(PluginContractError, match=told) as caught:
-        load(folder, name, code)
-    assert f"dsm-{name} 3.1" in str(caught.value)
-    assert caught.value.details["provider"] == name
-    assert caught.value.hint
-
-
-def test_a_plugin_brings_its_chart_types(folder: Path) -> None:
-    more = """
-    from dsm_core.schema.chart_type import ChartSchema
-
-    @hookimpl
-    def dsm_chart_types():
-        return [ChartSchema(name="ticks_of_a_test", kind="events", index="time", columns=())]
-    """
-    load(folder, "typed", plugin_code("typed", more))
-    assert CHART_TYPES["ticks_of_a_test"].kind == "events"
-
-
-def test_a_chart_type_that_another_plugin_has_is_refused_naming_the_second(folder: Path) -> None:
-    more = """
-    from dsm_core.schema.chart_type import ChartSchema
-
-    @hookimpl
-    def dsm_chart_types():
-        return [ChartSchema(name="klines", kind="events", index="time", columns=())]
-    """
-    with pytest.raises(PluginConflictError, match=r"dsm-usurper 3\.1.*'klines'"):
-        load(folder, "usurper", plugin_code("usurper", more))
-
-
-def test_an_unknown_provider_lists_the_installed_and_says_what_to_install(folder: Path) -> None:
+def test_an_unknown_provider_lists_the_installed_and_promises_no_package(folder: Path) -> None:
     write_dist(folder, "dsm-acme", providers={"acme": "acme_mod", "beta": "beta_mod"})
     found = installed_providers(distributions(folder))
-    with pytest.raises(
-        ProviderNotFoundError, match=r"installed: acme, beta.*pip install dsm-some-venue"
-    ) as caught:
+    with pytest.raises(ProviderNotFoundError, match=r"installed: acme, beta") as caught:
         find_provider("some_venue", found)
+    assert "dsm-some" not in str(caught.value)
+    assert "pip install" in str(caught.value)
     assert isinstance(caught.value, PluginError | LookupError)
-    with pytest.raises(ProviderNotFoundError, match="Did you mean 'acme'"):
-        find_provider("acne", found)
     with pytest.raises(ProviderNotFoundError, match="installed: none"):
         find_provider("acme", ())
+
+
+@pytest.mark.parametrize("typed", ["acne", "ACME", "acme_"])
+def test_a_close_name_is_offered_before_anything_is_installed(folder: Path, typed: str) -> None:
+    write_dist(folder, "dsm-acme", providers={"acme": "acme_mod"})
+    with pytest.raises(ProviderNotFoundError, match="Did you mean 'acme'") as caught:
+        find_provider(typed, installed_providers(distributions(folder)))
+    assert "pip install" not in str(caught.value)
+
+
+def test_a_distribution_whose_entry_points_cannot_be_read_hides_no_other(folder: Path) -> None:
+    write_dist(folder, "dsm-garbled")
+    (folder / "dsm_garbled-1.0.dist-info" / "entry_points.txt").write_bytes(
+        b"[dsm.providers]\n\xff\xfe = \xff"
+    )
+    write_dist(folder, "dsm-whole", providers={"whole": "whole_mod"})
+    assert [p.name for p in installed_providers(distributions(folder))] == ["whole"]
+
+
+def test_a_package_installed_while_the_process_runs_is_found_and_gone_after_its_removal(folder: Path) -> None:
+    before = {p.name for p in installed_providers()}
+    write_dist(folder, "dsm-late", providers={"late": "late_mod"}, modules={"late_mod": plugin_code("late")})
+    assert {p.name for p in installed_providers()} == before | {"late"}
+    registry = Registry()
+    assert registry.provider("late").name == "late"
+    shutil.rmtree(folder / "dsm_late-1.0.dist-info")
+    assert {p.name for p in installed_providers()} == before
+    assert "late" not in Registry().names()
+
+
+def test_every_installed_provider_is_looked_at_and_only_the_faulty_are_blamed(folder: Path) -> None:
+    codes = {
+        "sound": plugin_code("sound"),
+        "raising": "raise RuntimeError('licence missing')",
+        "quitting": "import sys; sys.exit(3)",
+        "typo": plugin_code("typo").replace("dsm_provider", "dsm_provder"),
+        "newer": plugin_code("newer").replace("clients=", "api=2, clients="),
+    }
+    for name, code in codes.items():
+        write_dist(folder, f"dsm-{name}", "2.0", providers={name: f"{name}_m"}, modules={f"{name}_m": code})
+    write_dist(folder, "dsm-twin-a", "1.1", providers={"twin": "sound_m"})
+    write_dist(folder, "dsm-twin-b", "2.2", providers={"twin": "sound_m"})
+    found = {f.distribution: f for f in check_installed(installed_providers(distributions(folder)))}
+    assert [d for d, f in found.items() if f.is_sound] == ["dsm-sound"]
+    assert found["dsm-sound"].provider is not None
+    for distribution, told in [
+        ("dsm-raising", "RuntimeError: licence missing"),
+        ("dsm-quitting", "SystemExit: 3"),
+        ("dsm-typo", "dsm_provder"),
+        ("dsm-newer", "plugin API 2"),
+        ("dsm-twin-a", "dsm-twin-a 1.1 and dsm-twin-b 2.2"),
+        ("dsm-twin-b", "dsm-twin-a 1.1 and dsm-twin-b 2.2"),
+    ]:
+        assert told in str(found[distribution].problem)
+        assert found[distribution].remedy
+        assert isinstance(found[distribution].error, PluginError)
+
+
+def test_a_look_at_the_installed_finds_this_workspace_sound() -> None:
+    found = {f.name: f for f in check_installed()}
+    assert found["binance"].is_sound
+    assert (found["binance"].distribution, found["binance"].problem) == ("dsm-binance", None)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from dsm_core import DataClientFactory
 from dsm_core.errors import PluginContractError, ProviderNotFoundError, RequestError
 from dsm_core.model.names import ChartType, MarketType
 from dsm_core.plugins import ClientSpec, DataClientInterface, Provider
@@ -16,18 +19,21 @@ SPOT_KLINES = (MarketType.SPOT, ChartType.KLINES)
 
 
 class Spot(DataClientInterface):
-    spec = ClientSpec(market_type="spot", chart_type="klines", source="rest", intervals={})
+    spec = ClientSpec(market_type="spot", chart_type="klines", source="rest", intervals={"1m": "1m"})
 
     def fetch(self, start_time: Any, end_time: Any, **kwargs: Any) -> Any:
         return {}
 
 
+class Again(Spot): ...
+
+
 class SpotFile(Spot):
-    spec = ClientSpec(market_type="spot", chart_type="klines", source="files", intervals={})
+    spec = ClientSpec(market_type="spot", chart_type="klines", source="files", intervals={"1m": "1m"})
 
 
 class Futures(Spot):
-    spec = ClientSpec(market_type="um", chart_type="klines", source="rest", intervals={})
+    spec = ClientSpec(market_type="um", chart_type="klines", source="rest", intervals={"1m": "1m"})
 
 
 class Specless(DataClientInterface):
@@ -64,10 +70,15 @@ def test_further_clients_join_the_provider_in_order(registry: Registry) -> None:
 
 def test_a_place_is_taken_once(registry: Registry) -> None:
     register(registry, Spot)
-    with pytest.raises(PluginContractError, match="already serves klines of spot from rest"):
-        register(registry, Spot)
-    with pytest.raises(PluginContractError, match="'binance' already serves"):
+    with pytest.raises(
+        PluginContractError, match="Again serves klines of spot from rest, which Spot already serves"
+    ):
+        register(registry, Again)
+    with pytest.raises(
+        PluginContractError, match=r"'binance': Spot serves.*which SpotKlinesRest already serves"
+    ):
         register(registry, Spot, "binance")
+    assert registry.provider("house").clients == (Spot,)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +145,7 @@ def test_installed_and_registered_providers_are_attributes(house: None) -> None:
 
 
 def test_a_provider_that_is_not_installed_is_an_attribute_error_with_the_remedy() -> None:
-    with pytest.raises(AttributeError, match=r"installed: .*binance.*pip install dsm-nope"):
+    with pytest.raises(AttributeError, match=r"installed: .*binance.*pip install"):
         _ = DataProvider.NOPE
     with pytest.raises(AttributeError, match="Did you mean 'binance'"):
         _ = DataProvider.BINANC
@@ -149,3 +160,123 @@ def test_a_provider_lists_its_clients_as_classes() -> None:
         Provider(name="house", clients=[Specless], sources=["rest"])
     with pytest.raises(PluginContractError, match="serves rest"):
         Provider(name="house", clients=[Spot], sources=["files"])
+
+
+def test_an_isolated_registry_knows_what_it_was_given_and_nothing_installed() -> None:
+    made = Provider(name="acme", clients=[Spot, SpotFile])
+    alone = Registry.of(made)
+    assert alone.names() == ("acme",)
+    assert alone.provider("acme") is made
+    assert made.sources == ("rest", "files")
+    with pytest.raises(ProviderNotFoundError, match="installed: acme"):
+        alone.provider("binance")
+
+
+def test_a_whole_provider_is_added_once_and_joined_by_clients() -> None:
+    alone = Registry.of(Provider(name="acme", clients=[Spot]))
+    with pytest.raises(PluginContractError, match="'acme' already"):
+        alone.add(Provider(name="acme", clients=[SpotFile]))
+    with pytest.raises(PluginContractError, match="'binance' already"):
+        Registry().add(Provider(name="binance", clients=[Spot]))
+    alone.register("acme", SpotFile)
+    assert alone.provider("acme").sources == ("rest", "files")
+    alone.unregister("acme", source="files")
+    assert alone.provider("acme").clients == (Spot,)
+    alone.unregister("acme")
+    assert alone.names() == ()
+
+
+@pytest.mark.parametrize(
+    ("part", "left"),
+    [
+        ({"source": "files"}, (Spot, Futures)),
+        ({"market_type": "spot"}, (Futures,)),
+        ({"market_type": "um"}, (Spot, SpotFile)),
+        ({"market_type": "spot", "source": "rest"}, (SpotFile, Futures)),
+        ({"chart_type": "funding_rate"}, (Spot, SpotFile, Futures)),
+        ({"source": "stream"}, (Spot, SpotFile, Futures)),
+    ],
+    ids=str,
+)
+def test_a_part_of_a_provider_is_unregistered(
+    registry: Registry, part: dict[str, str], left: tuple[Any, ...]
+) -> None:
+    for cls in (Spot, SpotFile, Futures):
+        registry.register("house", cls)
+    registry.unregister("house", **part)
+    assert registry.provider("house").clients == left
+
+
+def test_a_block_has_its_client_and_leaves_no_trace(registry: Registry) -> None:
+    with registry.registered("house", Spot, market_type="spot") as made:
+        assert made.clients == (Spot,)
+        with registry.registered("house", SpotFile) as more:
+            assert more.clients == (Spot, SpotFile)
+        assert registry.provider("house") == made
+    assert "house" not in registry.names()
+
+
+def test_a_block_ends_after_an_error_as_it_began(registry: Registry) -> None:
+    registry.register("house", Spot)
+    before = registry.provider("house")
+
+    def block() -> None:
+        with registry.registered("house", Futures):
+            registry.unregister("house")
+            registry.register("house", SpotFile)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        block()
+    assert registry.provider("house") == before
+
+
+def test_a_refused_block_changes_nothing(registry: Registry) -> None:
+    registry.register("house", Spot)
+    with pytest.raises(PluginContractError, match="Spot already serves"), registry.registered("house", Again):
+        raise AssertionError("the block began")
+    assert registry.provider("house").clients == (Spot,)
+
+
+def test_a_block_of_an_installed_provider_gives_it_back_whole(registry: Registry) -> None:
+    before = registry.provider("binance")
+    with registry.registered("binance", SpotFile) as made:
+        assert made.sources == ("vision", "rest", "files")
+    assert registry.provider("binance") is before
+
+
+def test_blocks_of_many_threads_do_not_see_each_other_off(registry: Registry) -> None:
+    registry.register("house", Spot)
+    begun = threading.Barrier(8)
+
+    def block(number: int) -> bool:
+        spec = ClientSpec(
+            market_type="spot", chart_type="klines", source=f"s{number}", intervals={"1m": "1m"}
+        )
+        own = type(f"Own{number}", (Spot,), {"spec": spec})
+        for _ in range(50):
+            with registry.registered("house", own):
+                begun.wait()
+                if own not in registry.provider("house").clients:
+                    return False
+                begun.wait()
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(block, range(8)))
+    assert registry.provider("house").clients == (Spot,)
+
+
+def test_the_factory_registers_for_a_block_and_unregisters_a_part() -> None:
+    with DataClientFactory.registered(provider="house", client_class=Spot):
+        DataClientFactory.register_client(provider="house2", client_class=SpotFile)
+        assert DataProvider.HOUSE == "house"
+        DataClientFactory.unregister("house2", source="files")
+        assert not hasattr(DataProvider, "HOUSE2")
+    assert not hasattr(DataProvider, "HOUSE")
+
+
+def test_one_class_is_registered_once(registry: Registry) -> None:
+    register(registry, Spot)
+    with pytest.raises(PluginContractError, match=r"Spot serves.*which Spot already serves"):
+        register(registry, Spot)

@@ -387,9 +387,9 @@ def test_nullable_times_stay_null() -> None:
 
 
 def test_events_need_no_grid() -> None:
-    rows = {"time": stamps([5, 3, 5]), "label": ["a", "b", "c"], "number": [1, 2, 3]}
+    rows = {"time": stamps([5, 3, 5]), "label": ["a", "b", "a"], "number": [1, 2, 1]}
     made = conform(rows, EVENTS)
-    assert made.table["label"].to_pylist() == ["b", "c"]
+    assert made.table["label"].to_pylist() == ["b", "a"]
     assert made.duplicates == 1
 
 
@@ -475,3 +475,50 @@ def test_a_close_time_that_the_source_lacks_is_the_last_millisecond_of_the_slot(
         table = conform(rows, KLINES, grid=grid_for(Interval("1m")), absent=absent).table
         step = pa.scalar(60_000_000_000 - 1_000_000, pa.duration("ns"))
         assert table["close_time"].to_pylist() == pc.add(table["open_time"], step).to_pylist()
+
+
+TRUTH = ChartSchema(
+    "truth_of_a_test", "events", "time", [Column("ok", "bool", "in words", required=False, nullable=True)]
+)
+
+
+@pytest.mark.parametrize(
+    "given", [[True, False, None], ["true", "false", None], ["1", "0", None], [1, 0, None], [1.0, 0.0, None]]
+)
+def test_truths_are_read_from_words_and_numbers(given: list[Any]) -> None:
+    made = conform({"time": stamps([1, 2, 3]), "ok": given}, TRUTH).table
+    assert made["ok"].to_pylist() == [True, False, None]
+
+
+@pytest.mark.parametrize("bad", ["yes it is", 2, 0.5, -1])
+def test_what_is_neither_true_nor_false_is_refused(bad: Any) -> None:
+    with pytest.raises(SchemaMismatchError, match=f"'ok'.*{bad}"):
+        conform({"time": stamps([1]), "ok": [bad]}, TRUTH)
+
+
+@pytest.mark.parametrize(
+    "nested", [{"a": 1}, {}, ["x"], ["x", "y"], [], (), b"AB", b"\xff", {"x"}, np.array(["q"])]
+)
+def test_a_nested_value_of_a_document_is_not_stored_as_something_else(nested: Any) -> None:
+    schema = document()
+    with pytest.raises(SchemaMismatchError, match=r"'status': holds .*Give a mapping of single values"):
+        conform({"status": nested, "tick": "0.1"}, schema, stamp=0)
+
+
+def test_a_document_holds_no_nan_for_text_and_takes_numpy_values() -> None:
+    schema = document()
+    with pytest.raises(SchemaMismatchError, match=r"'status': holds nan, not text"):
+        conform({"status": float("nan"), "tick": 0.1}, schema, stamp=0)
+    found = conform({"status": np.str_("on"), "tick": np.int64(3)}, schema, stamp=0).table
+    assert found.select(["status", "tick"]).to_pylist() == [{"status": "on", "tick": 3.0}]
+    columns = conform({"status": ["on", "off"], "tick": [1, 2], "as_of": times(0, 1)}, schema).table
+    assert columns.column("status").to_pylist() == ["on", "off"]
+
+
+def document() -> ChartSchema:
+    columns = [Column("status", "string", "w"), Column("tick", "float64", "q")]
+    return ChartSchema(name="info", kind="documents", index="as_of", columns=columns, ttl_s=3600)
+
+
+def times(*seconds: int) -> pa.Array:
+    return pa.array(seconds, pa.timestamp("s", "UTC"))

@@ -195,7 +195,7 @@ def test_a_zip_that_is_not_what_its_name_says_is_refused(
     "path",
     [
         "futures/um/daily/aggTrades/BTCUSDT/BTCUSDT-aggTrades-2024-01-01.zip",
-        "futures/um/monthly/markPriceKlines/BTCUSDT/1h/BTCUSDT-1h-2024-01.zip",
+        "futures/um/daily/bookTicker/BTCUSDT/BTCUSDT-bookTicker-2024-01-01.zip",
         "option/daily/EOHSummary/BTCUSDT/BTCUSDT-EOHSummary-2024-01-01.zip",
     ],
 )

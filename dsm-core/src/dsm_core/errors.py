@@ -11,7 +11,7 @@
           SourceTimeoutError, ServerError, RateLimitError
         PermanentSourceError
           AuthenticationError, AccessDeniedError, SymbolNotFoundError, DataNotAvailableError,
-          ProtocolChangedError, OfflineError, RestAPIError, ArchiveError
+          ProtocolChangedError, OfflineError, RestAPIError, ArchiveError, ClientFailedError
       IntegrityError
         ChecksumMismatchError, SchemaMismatchError, CacheCorruptError
       CacheUnavailableError
@@ -26,6 +26,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dsm_core.masking import hide_known
+
 __all__ = [
     "AccessDeniedError",
     "AllSourcesFailedError",
@@ -35,6 +37,7 @@ __all__ = [
     "CacheUnavailableError",
     "CacheWarning",
     "ChecksumMismatchError",
+    "ClientFailedError",
     "ConfigError",
     "DSMError",
     "DSMWarning",
@@ -80,9 +83,9 @@ class DSMError(Exception):
     """
 
     def __init__(self, message: str, *, hint: str | None = None, **details: Any) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = hide_known(message)
+        self.hint = hint and hide_known(hint)
+        super().__init__(self.message)
         self.details: dict[str, Any] = {k: _plain(v) for k, v in details.items() if v is not None}
 
     def __getattr__(self, name: str) -> Any:
@@ -101,13 +104,15 @@ class DSMError(Exception):
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, str | bool | int | float):
+    if isinstance(value, str):
+        return hide_known(value)
+    if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(v) for v in value]
-    return str(value)
+    return hide_known(str(value))
 
 
 def _rebuild(cls: type[DSMError], message: str, hint: str | None, details: dict[str, Any]) -> DSMError:
@@ -208,6 +213,14 @@ class RestAPIError(PermanentSourceError):
 
 class ArchiveError(PermanentSourceError):
     """An archive file was refused: unreadable, unverified or not what its name says."""
+
+
+class ClientFailedError(PermanentSourceError):
+    """A provider's own code raised something that is no ``DSMError``; raised from it.
+
+    ``client``, ``provider``, ``range``, ``cause`` (type and message) and ``where`` (file and line) tell
+    what failed. The range goes to the next source.
+    """
 
 
 class IntegrityError(DSMError):

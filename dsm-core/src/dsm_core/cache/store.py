@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,22 +14,24 @@ from dsm_core.cache.damaged import list_damaged, set_aside_files
 from dsm_core.cache.disk import check_inside, make_folder
 from dsm_core.cache.documents import CachedDocument, list_documents
 from dsm_core.cache.folder import SeriesFolder
+from dsm_core.cache.lost import find_lost
 from dsm_core.cache.merge import CacheBatch, changes_by_period
 from dsm_core.cache.paths import series_folder
 from dsm_core.cache.period import coarse_kind, periods_in
 from dsm_core.cache.read import CachedRows, Series, has_rows, read_span, set_aside
 from dsm_core.cache.report import Report, unavailable, warn
 from dsm_core.cache.write import SeriesWriter
-from dsm_core.errors import SchemaMismatchError
-from dsm_core.events import CacheWritten, EventBus
+from dsm_core.errors import CacheUnavailableError, SchemaMismatchError
+from dsm_core.events import EventBus
+from dsm_core.model.coverage import NOT_FETCHED, provisional
 from dsm_core.model.series import SeriesKey
-from dsm_core.model.time_range import TimeRange
+from dsm_core.model.time_range import RangeSet, TimeRange
 from dsm_core.schema.chart_type import ChartSchema
-from dsm_core.schema.conform import times_of
+from dsm_core.schema.conform import empty_table, times_of
 
 __all__ = ["CacheStore"]
 
-_log = logging.getLogger(__name__)
+_NOBODY: Final = "nobody"
 _FOREVER: Final = TimeRange(-(2**63), 2**63 - 1)
 _MAX_KNOWN: Final = 4096
 
@@ -51,7 +53,7 @@ class CacheStore:
         self.root = Path(root)
         self._root = os.path.abspath(root)
         self._others = tuple(os.path.abspath(other) for other in read_from)
-        self._bus = bus
+        self._bus = bus or EventBus()
         self._known: dict[tuple[str, SeriesKey], Series] = {}
 
     def read(
@@ -76,6 +78,7 @@ class CacheStore:
             series, *others = self._all(key, schema)
             rows, unusable = read_span(series, others, span, columns)
             reports = [Report(file, set_aside(series, file)) for file in unusable]
+        self._want_lost(key, schema, reports)
         warn(reports)
         return rows
 
@@ -96,13 +99,14 @@ class CacheStore:
             When the disk is full, the folder is read-only or leads elsewhere. Periods written
             before it happened are kept.
         SchemaMismatchError
-            When a table is not in the schema, sorted and unique.
+            When a table is not in the schema, sorted and unique. Events with a key may share times.
         """
         for batch in batches:
             _check_rows(batch, schema)
         refused: list[Report] = []
         with unavailable(self._root):
             self._update(key, schema, batches, now, refused)
+        self._want_lost(key, schema, refused)
         warn(refused)
 
     def fold(self, key: SeriesKey, schema: ChartSchema, *, now: int) -> int:
@@ -110,6 +114,7 @@ class CacheStore:
         refused: list[Report] = []
         with unavailable(self._root):
             folded = self._update(key, schema, (), now, refused)
+        self._want_lost(key, schema, refused)
         warn(refused)
         return folded
 
@@ -226,26 +231,39 @@ class CacheStore:
         check_inside(self._root, folder.path)
         names = folder.names()
         unfolded = folder.unfolded(names, now)
-        writer = SeriesWriter(series, now, self._emit, refused.append)
+        writer = SeriesWriter(series, now, self._bus.emit, refused.append)
         for coarse in sorted(unfolded | changes.keys()):
             writer.update(coarse, changes.get(coarse, ()), names)
         for coarse in folder.littered(names) - unfolded - changes.keys():
             writer.sweep(coarse, names)
         return len(unfolded)
 
+    def _want_lost(self, key: SeriesKey, schema: ChartSchema, reports: Sequence[Report]) -> None:
+        """Write down what damaged files held, where nothing else is known of it."""
+        for lost in find_lost(reports):
+            span, ranges = lost.period.span, lost.told
+            if ranges is None:
+                # Nobody knows how much of the period there was, but in the middle of the series.
+                inside = self.has_rows_before(key, schema, span.start)
+                inside = inside and self.has_rows_after(key, schema, span.end)
+                ranges = RangeSet.of(span) if inside else RangeSet()
+            ranges = ranges - self.read(key, schema, span, columns=[]).ledger.ranges()
+            if ranges:
+                entries = provisional(ranges, _NOBODY, NOT_FETCHED, span.end)
+                batch = CacheBatch(table=empty_table(schema), entries=entries)
+                with suppress(CacheUnavailableError):
+                    # As of the period's end, so that the note has a file of its kind.
+                    self.write(key, schema, [batch], now=span.end)
+
     def _has_rows(self, key: SeriesKey, schema: ChartSchema, span: TimeRange, *, latest_first: bool) -> bool:
         with unavailable(self._root):
             return any(has_rows(s, span, latest_first=latest_first) for s in self._all(key, schema))
 
-    def _emit(self, event: CacheWritten) -> None:
-        _log.debug("cache_written path=%s rows=%d bytes=%d", event.path, event.rows, event.bytes_written)
-        if self._bus is not None:
-            self._bus.emit(event)
-
 
 def _check_rows(batch: CacheBatch, schema: ChartSchema) -> None:
     times = times_of(batch.table, schema) if batch.table.schema.equals(schema.arrow()) else None
-    if times is None or not (times[1:] > times[:-1]).all():
+    least = 0 if schema.key else 1
+    if times is None or not (times[1:] - times[:-1] >= least).all():
         raise SchemaMismatchError(
             f"Rows to be cached are not in the schema {schema.name}, sorted and unique.",
             hint="Bring them through conform() first.",

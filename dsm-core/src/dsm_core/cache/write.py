@@ -99,7 +99,9 @@ class SeriesWriter:
         parts = encode(content.table, self._header(target, generation, content))
         path = self.series.folder.replace(coarse, target, parts)
         size = sum(map(len, parts))
-        self.written(CacheWritten(path=path, rows=len(content.table), bytes_written=size))
+        self.written(
+            CacheWritten(series=str(self.series.key), path=path, rows=len(content.table), bytes_written=size)
+        )
 
     def _header(self, target: Period, generation: int, content: Content) -> Header:
         rows = len(content.table)

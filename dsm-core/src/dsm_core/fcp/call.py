@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pyarrow as pa
-from attrs import define, field, frozen
+from attrs import define, field
 
 from dsm_core.cache import CacheStore
-from dsm_core.errors import AllSourcesFailedError, CacheUnavailableError, DSMError, RateLimitError
+from dsm_core.errors import CacheUnavailableError, RateLimitError
 from dsm_core.events import (
     CacheHit,
     Event,
@@ -15,18 +15,22 @@ from dsm_core.events import (
     Planned,
     RequestSent,
     call_scope,
+    current_scope,
     new_call_id,
 )
 from dsm_core.fcp.executor import Execution
+from dsm_core.fcp.failures import all_failed
 from dsm_core.fcp.gaps import find_gaps, open_gap
 from dsm_core.fcp.ledger_keeper import LedgerKeeper
 from dsm_core.fcp.merge import Batch
+from dsm_core.fcp.outcome import Outcome
 from dsm_core.fcp.plan import Plan
 from dsm_core.fcp.planner import covered, make_plan, needed, plan_open_bar, reaches_present
 from dsm_core.fcp.request import Request
 from dsm_core.fcp.segments import find_segments
 from dsm_core.fcp.series import Series
-from dsm_core.model.provenance import Failure, Gap, Segment
+from dsm_core.fcp.walk import Walk
+from dsm_core.model.provenance import Gap
 from dsm_core.model.request import Span, resolve_span
 from dsm_core.model.time_range import RangeSet, TimeRange
 from dsm_core.net import Deadline, deadline_scope
@@ -34,23 +38,7 @@ from dsm_core.plugins.task import Task
 from dsm_core.plugins.venue import Venue
 from dsm_core.schema.conform import empty_table
 
-__all__ = ["Call", "Outcome"]
-
-
-@frozen(kw_only=True)
-class Outcome:
-    """What a call brought, before it becomes a public object."""
-
-    series: Series
-    span: TimeRange | None
-    table: pa.Table
-    gaps: tuple[Gap, ...]
-    segments: tuple[Segment, ...]
-    failures: tuple[Failure, ...]
-    expected: int | None
-    off_grid: int
-    requests: int
-    cache_problem: str | None
+__all__ = ["Call"]
 
 
 @define(kw_only=True)
@@ -88,11 +76,11 @@ class Call:
     _execution: Execution | None = field(init=False, default=None)
     _requests: int = field(init=False, default=0)
     _problem: str | None = field(init=False, default=None)
-    _id: int = field(init=False, factory=new_call_id)
+    _id: int = field(init=False, factory=lambda: current_scope().call_id or new_call_id())
+    _hit: int | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
-        with call_scope(self._id):
-            self._resolve()
+        self._resolve()
 
     @property
     def is_answered(self) -> bool:
@@ -121,7 +109,7 @@ class Call:
 
     async def read_clock(self) -> None:
         """Ask the venue for its time, unless that was done a short while ago."""
-        with call_scope(self._id), deadline_scope(Deadline.after(self.deadline_s)):
+        with call_scope(self._id, self._series), deadline_scope(Deadline.after(self.deadline_s)):
             if self.series.sources:
                 await self.venue.read_clock(self.series.key.market_type)
 
@@ -137,7 +125,8 @@ class Call:
         """
         stop_counting = self.bus.subscribe(self._count)
         try:
-            with call_scope(self._id), deadline_scope(Deadline.after(self.deadline_s)):
+            scope = call_scope(self._id, self._series)
+            with scope, deadline_scope(Deadline.after(self.deadline_s)):
                 # Another call may have read the clock since this one was made.
                 if self._needs_clock and not self._keeper.knows_clock:
                     await self.venue.read_clock(self.series.key.market_type)
@@ -152,10 +141,12 @@ class Call:
         span, keeper = self._span.range, self._keeper
         if span is None:
             return self._empty()
+        if self._execution is None:
+            self._tell_hit()
         need = needed(self.series, span, self._now)
         table = keeper.table(need)
-        failures = tuple(self._execution.failures) if self._execution else ()
-        forgotten = self._execution is not None and self._execution.forgotten
+        failures = tuple(self._execution.walk.failures) if self._execution else ()
+        forgotten = self._execution is not None and self._execution.absences.forgotten
         gaps = find_gaps(self.series, need, keeper.ledger, failures, self._now, forgotten=forgotten)
         if self._execution is not None and self.request.include_open_bar:
             table = pa.concat_tables([table, self._execution.unfinished])
@@ -177,8 +168,12 @@ class Call:
             cache_problem=keeper.cache_problem or self._problem,
         )
 
+    def _tell_hit(self) -> None:
+        if self._hit is not None and self.bus.wants(CacheHit):
+            self.bus.emit(CacheHit(call_id=self._id, series=str(self.series.key), rows=self._hit))
+
     def _tell(self, gaps: tuple[Gap, ...]) -> None:
-        for gap in gaps:
+        for gap in gaps if self.bus.wants(GapFound) else ():
             self.bus.emit(
                 GapFound(
                     call_id=self._id,
@@ -191,8 +186,13 @@ class Call:
             )
 
     def _count(self, event: Event) -> None:
-        if isinstance(event, RequestSent) and event.call_id == self._id:
+        # Another series of the same call counts its own.
+        if isinstance(event, RequestSent) and (event.call_id, event.series) == (self._id, self._series):
             self._requests += 1
+
+    @property
+    def _series(self) -> str:
+        return str(self.series.key)
 
     @property
     def _open_bar(self) -> Task | None:
@@ -219,19 +219,9 @@ class Call:
         return self._needs_clock and not self.venue.knows_clock(self.series.key.market_type)
 
     def _resolve(self) -> None:
-        request, series = self.request, self.series
+        series = self.series
         self._now = self.venue.now_ns(series.key.market_type)
-        self._span = resolve_span(
-            request.start,
-            request.end,
-            last=request.last,
-            inclusive=request.inclusive,
-            now=self._now,
-            grid=series.grid,
-        )
-        if request.include_open_bar and self._span.to_now and self._span.range is not None:
-            # So many bars end with the last closed one; the open bar comes on top.
-            self._span = Span(TimeRange(self._span.range.start, self._now), to_now=True)
+        self._span = self._asked_span()
         self._keeper = LedgerKeeper(
             series=series,
             now=self._now,
@@ -239,10 +229,27 @@ class Call:
             workers=self.venue.context(series.key.market_type).workers,
             keeps_rows=self.keeps_rows,
             asked=RangeSet() if self._span.range is None else RangeSet.of(self._span.range),
+            has_clock=self.venue.has_clock,
             knows_clock=not self.venue.has_clock or self.venue.knows_clock(series.key.market_type),
         )
         if self.store is not None and self._span.range is not None:
             self._read_cache(self.store, self._span.range)
+
+    def _asked_span(self) -> Span:
+        """The range of the request, as of now."""
+        request = self.request
+        span = resolve_span(
+            request.start,
+            request.end,
+            last=request.last,
+            inclusive=request.inclusive,
+            now=self._now,
+            grid=self.series.grid,
+        )
+        if request.include_open_bar and span.to_now and span.range is not None:
+            # So many bars end with the last closed one; the open bar comes on top.
+            return Span(TimeRange(span.range.start, self._now), to_now=True)
+        return span
 
     def _read_cache(self, store: CacheStore, span: TimeRange) -> None:
         try:
@@ -254,19 +261,14 @@ class Call:
         if len(cached.table) and self.keeps_rows:
             self._keeper.batches.append(Batch(table=cached.table, entries=cached.ledger.entries))
         if cached.ledger.entries:
-            self.bus.emit(CacheHit(series=str(self.series.key), rows=len(cached.table)))
+            self._hit = len(cached.table)
 
     async def _execute(self, span: TimeRange) -> None:
+        self._tell_hit()
         plan = self.plan()
-        self.bus.emit(Planned(series=str(self.series.key), tasks=len(plan.steps), requests=plan.requests))
-        execution = Execution(
-            series=self.series,
-            span=span,
-            now=self._now,
-            keeper=self._keeper,
-            lane=self.venue.lane,
-            bus=self.bus,
-        )
+        self.bus.emit(Planned(tasks=len(plan.steps), requests=plan.requests))
+        walk = Walk(series=self.series, span=span, now=self._now, keeper=self._keeper, bus=self.bus)
+        execution = Execution(walk=walk, lane=self.venue.lane)
         self._execution = execution
         await execution.run()
         if self._open_bar is not None:
@@ -277,24 +279,15 @@ class Call:
         """Raise when there is nothing to hand out and somebody is to blame."""
         rows = self._keeper.ledger.ranges(lambda e: e.state == "rows")
         found = bool(rows) or len(execution.unfinished) > 0
-        if execution.unknown_symbol is not None:
+        if execution.absences.unknown_symbol is not None:
             key = self.series.key
-            raise await self.venue.suggest(execution.unknown_symbol, key.symbol, key.market_type)
-        if found or not execution.failures or not execution.remaining:
+            raise await self.venue.suggest(execution.absences.unknown_symbol, key.symbol, key.market_type)
+        if found or not execution.walk.failures or not execution.walk.remaining:
             return
-        limited = [f.error for f in execution.failures if isinstance(f.error, RateLimitError)]
+        limited = [f.error for f in execution.walk.failures if isinstance(f.error, RateLimitError)]
         if limited:
             raise limited[-1]
-        raise self._all_failed(execution.failures) from execution.failures[-1].error
-
-    def _all_failed(self, failures: list[Failure]) -> DSMError:
-        told = "; ".join(dict.fromkeys(str(f) for f in failures[-3:]))
-        return AllSourcesFailedError(
-            f"No source delivered {self.series.key}: {told.rstrip('.')}.",
-            hint="Try again later, or ask for a range that the cache holds.",
-            series=str(self.series.key),
-            attempts=[str(f) for f in failures],
-        )
+        raise all_failed(self.series.key, execution.walk.failures) from execution.walk.failures[-1].error
 
     def _empty(self) -> Outcome:
         return Outcome(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from typing import Any
 
 from dsm_core.errors import RequestError, UnsupportedChartTypeError, UnsupportedIntervalError
 from dsm_core.fcp.request import Request
@@ -11,9 +12,10 @@ from dsm_core.fcp.series import Series
 from dsm_core.model.interval import Interval
 from dsm_core.model.names import ChartType, DataSource, MarketType
 from dsm_core.plugins.interface import DataClientInterface
+from dsm_core.plugins.options import OptionKind, read_options
 from dsm_core.plugins.provider import Provider
 
-__all__ = ["check_columns", "check_options", "check_source", "serving", "unserved"]
+__all__ = ["check_columns", "check_source", "reading", "serving", "unserved"]
 
 
 def unserved(provider: Provider, market: MarketType, chart: ChartType) -> UnsupportedChartTypeError:
@@ -63,16 +65,33 @@ def check_source(request: Request, served: tuple[str, ...]) -> None:
         )
 
 
-def check_options(request: Request, classes: Mapping[str, type[DataClientInterface]]) -> None:
-    """Refuse options that no client reads."""
-    known = frozenset[str]().union(*(c.spec.options for c in classes.values()))
-    wrong = sorted(set(request.options) - known)
-    if wrong:
+def reading(
+    classes: Mapping[str, type[DataClientInterface]], request: Request
+) -> tuple[Mapping[str, type[DataClientInterface]], dict[str, Any]]:
+    """The clients that read every option of the request, and the options' values.
+
+    A source that does not read an option has rows of another variant, so it is not asked.
+
+    Raises
+    ------
+    RequestError
+        For an option that nobody reads, a value it does not take, or options that no one source reads
+        together.
+    """
+    kinds: dict[str, OptionKind] = {}
+    for cls in reversed(list(classes.values())):
+        kinds |= cls.spec.options
+    values = read_options(request.options, kinds)
+    able = {source: cls for source, cls in classes.items() if values.keys() <= cls.spec.options.keys()}
+    enforced = request.source.value
+    if not able or (enforced in classes and enforced not in able):
+        told = [f"{source} reads {', '.join(cls.spec.options) or 'none'}" for source, cls in classes.items()]
+        who = f"Source {enforced!r} does not read" if able else "No source reads"
         raise RequestError(
-            f"No client reads the option {wrong[0]!r}.",
-            hint=f"Known options: {', '.join(sorted(known)) or 'none'}.",
-            option=wrong[0],
+            f"{who} the option{'s' * (len(values) > 1)} {' and '.join(map(repr, values))}.",
+            hint=f"{'; '.join(told)}.",
         )
+    return able, values
 
 
 def check_columns(request: Request, series: Series) -> None:

@@ -24,6 +24,10 @@ def chunk_requests(call: Call, chunk: str) -> Iterator[Request]:
         When ``chunk`` is no interval.
     """
     grid = grid_for(Interval(chunk))
+    if call.request.start is None and call.request.last is None:
+        # Documents are asked for without a range, and are one piece.
+        yield call.request
+        return
     span = call.plan().span
     start = None if span is None else span.start
     while span is not None and start is not None and start < span.end:

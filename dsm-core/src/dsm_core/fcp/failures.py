@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from dsm_core.errors import AllSourcesFailedError
 from dsm_core.model.provenance import Failure
+from dsm_core.model.series import SeriesKey
 from dsm_core.plugins.task import Task
 
-__all__ = ["add_failure"]
+__all__ = ["add_failure", "all_failed"]
 
 
 def add_failure(failures: list[Failure], source: str, task: Task, error: Exception) -> bool:
@@ -26,3 +30,14 @@ def add_failure(failures: list[Failure], source: str, task: Task, error: Excepti
         )
     )
     return known is None
+
+
+def all_failed(key: SeriesKey, failures: Sequence[Failure]) -> AllSourcesFailedError:
+    """The error of a call that brought no row."""
+    told = "; ".join(dict.fromkeys(str(f) for f in failures[-3:]))
+    return AllSourcesFailedError(
+        f"No source delivered {key}: {told.rstrip('.')}.",
+        hint="Try again later, or ask for a range that the cache holds.",
+        series=str(key),
+        attempts=[str(f) for f in failures],
+    )

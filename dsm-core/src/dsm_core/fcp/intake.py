@@ -9,21 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 from attrs import evolve, frozen
+from numpy.typing import NDArray
 
+from dsm_core.errors import SchemaMismatchError
 from dsm_core.fcp.merge import Batch
 from dsm_core.fcp.series import Series
-from dsm_core.model.coverage import LedgerEntry, Origin
-from dsm_core.model.time_range import RangeSet, TimeRange, to_ns
+from dsm_core.model.coverage import BEYOND_HISTORY, LedgerEntry, Origin, provisional
+from dsm_core.model.time_range import EARLIEST_NS, LATEST_NS, NS_PER_S, RangeSet, TimeRange, iso, to_ns
 from dsm_core.plugins.answer import Answer
+from dsm_core.plugins.calling import name_of
 from dsm_core.plugins.interface import DataClientInterface
+from dsm_core.plugins.spec import Rolling
 from dsm_core.plugins.task import Task
 from dsm_core.schema.conform import Conformed, conform, times_of
 
 __all__ = ["Intake", "absence", "take_in"]
+
+_EVER: Final = TimeRange(EARLIEST_NS, LATEST_NS)
+# Clocks differ; a record of next week is something else than a record of now.
+_AHEAD_NS: Final = 24 * 3600 * NS_PER_S
 
 
 @frozen(kw_only=True)
@@ -31,13 +40,15 @@ class Intake:
     """An answer, taken in.
 
     ``unfinished`` holds rows of slots that have not closed; they are never cached. ``outside``
-    counts rows that were not asked for.
+    counts rows that were not asked for; ``later`` those of them that a source with a rolling history
+    gives unasked, since it gives all it has.
     """
 
     batch: Batch
     unfinished: pa.Table
     rows: int
     outside: int = 0
+    later: int = 0
 
 
 def take_in(series: Series, client: DataClientInterface, task: Task, answer: Answer, now: int) -> Intake:
@@ -48,38 +59,81 @@ def take_in(series: Series, client: DataClientInterface, task: Task, answer: Ans
     SchemaMismatchError
         When the rows cannot be brought to the schema.
     """
-    conformed = conform(
-        answer.rows,
-        series.schema,
-        grid=series.grid,
-        snap=client.spec.snap,
-        absent=series.absent_columns(client),
-        span=task.span,
-    )
+    if series.schema.kind == "documents":
+        return _take_in_document(series, client, task, answer, now)
+    conformed = _conformed(series, client, task, answer)
     table, times = conformed.table, times_of(conformed.table, series.schema)
     split = int(np.searchsorted(times, series.closed_until(_as_of(answer.origin, now))))
     closed = evolve(conformed, table=table.slice(0, split))
-    entries = tuple(_entries(series, client, answer, closed, _vouched(series, task, answer, now), now))
-    batch = Batch(table=closed.table, entries=entries)
+    vouched = _vouched(series, task, answer, now)
+    is_presumed = series.grid is None and answer.covered is None
+    if is_presumed and not split and not client.spec.authoritative and task.url is None:
+        # That nothing happened is for an authoritative source to say, or for a whole file.
+        vouched = RangeSet()
+    entries = tuple(_entries(series, client, answer, closed, vouched, now))
+    batch = Batch(table=closed.table, entries=entries, is_presumed=is_presumed)
     # Clients without a grid may ask for a little more than they were told to, and be cut.
     outside = conformed.outside if series.grid is not None else 0
-    return Intake(batch=batch, unfinished=table.slice(split), rows=split, outside=outside)
+    later = conformed.later if outside and isinstance(client.spec.history, Rolling) else 0
+    return Intake(batch=batch, unfinished=table.slice(split), rows=split, outside=outside, later=later)
+
+
+def _take_in_document(
+    series: Series, client: DataClientInterface, task: Task, answer: Answer, now: int
+) -> Intake:
+    """A record vouches for its own time, and from when it was asked for until its time-to-live is over."""
+    schema = series.schema
+    table = _conformed(series, client, evolve(task, span=_EVER), answer, stamp=now).table
+    times = times_of(table, schema)
+    if len(times) and int(times[-1]) > now + _AHEAD_NS:
+        raise SchemaMismatchError(
+            f"{name_of(client)} gave a record of {iso(int(times[-1]))}; it is {iso(now)} now.",
+            hint=f"{schema.index} is when the venue gave the record; leave it out for now.",
+            column=schema.index,
+        )
+    table = _given_by(now, table, times)
+    times = times_of(table, schema)
+    vouched = RangeSet()
+    if len(times):
+        # Not for what lies between: records that were kept of then would be lost.
+        until = min(now + schema.ttl_ns, LATEST_NS)
+        vouched = RangeSet.from_pairs([(task.span.start, until), *((t, t + 1) for t in times.tolist())])
+    entries = tuple(_rows(client, answer, vouched, now))
+    return Intake(batch=Batch(table=table, entries=entries), unfinished=table.slice(0, 0), rows=len(table))
+
+
+def _given_by(now: int, table: pa.Table, times: NDArray[np.int64]) -> pa.Table:
+    """The records, the newest stamped ``now`` where the venue's clock, or its zone, is ahead."""
+    if not len(times) or times[-1] <= now:
+        return table
+    stamp = pa.array([now]).cast(table.schema.field(0).type)
+    newest = table.slice(len(table) - 1).set_column(0, table.schema.field(0), stamp)
+    return pa.concat_tables([table.slice(0, int(np.searchsorted(times, now))), newest])
+
+
+def _conformed(
+    series: Series, client: DataClientInterface, task: Task, answer: Answer, stamp: int | None = None
+) -> Conformed:
+    try:
+        return conform(
+            answer.rows,
+            series.schema,
+            grid=series.grid,
+            snap=client.spec.snap,
+            absent=series.absent_columns(client),
+            span=task.span,
+            stamp=stamp,
+        )
+    except SchemaMismatchError as error:
+        details = {**error.details, "client": type(client).__name__, "provider": client.provider}
+        raise SchemaMismatchError(
+            f"{name_of(client)} gave rows that do not fit: {error.message}", hint=error.hint, **details
+        ) from error
 
 
 def absence(client: DataClientInterface, ranges: RangeSet, reason: str, now: int) -> tuple[LedgerEntry, ...]:
     """Provisional entries that say: nothing is there."""
-    return tuple(
-        LedgerEntry(
-            start=r.start,
-            end=r.end,
-            state="provisional",
-            source=str(client.source),
-            first_fetched=now,
-            last_fetched=now,
-            reason=reason,
-        )
-        for r in ranges
-    )
+    return provisional(ranges, str(client.source), reason, now)
 
 
 def _as_of(origin: Origin | None, now: int) -> int:
@@ -107,7 +161,7 @@ def _entries(
 ) -> Iterator[LedgerEntry]:
     times = times_of(conformed.table, series.schema)
     if series.grid is None:
-        yield from _rows(client, answer, vouched, now)
+        yield from _rows(client, answer, client.surely_held(vouched, now), now)
         return
     runs = series.grid.runs(times)
     moved = runs & series.grid.runs(conformed.off_grid)
@@ -119,7 +173,11 @@ def _entries(
     span = runs.span
     if span is not None:
         vouched = vouched & RangeSet.of(span)
-    yield from absence(client, series.align(vouched) - runs, "venue_has_none", now)
+    absent = series.align(vouched) - runs
+    # A bar at the edge of a rolling history may have been there when it was asked for.
+    sure = client.surely_held(absent, now)
+    yield from absence(client, sure, "venue_has_none", now)
+    yield from absence(client, absent - sure, BEYOND_HISTORY, now)
 
 
 def _rows(client: DataClientInterface, answer: Answer, ranges: RangeSet, now: int) -> Iterator[LedgerEntry]:

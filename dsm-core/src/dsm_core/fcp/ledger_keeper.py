@@ -5,27 +5,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
 from attrs import define, evolve, field
+from numpy.typing import NDArray
 
 from dsm_core.cache import CacheBatch, CacheStore
 from dsm_core.errors import CacheUnavailableError
 from dsm_core.fcp.merge import Batch, merge
 from dsm_core.fcp.series import Series
-from dsm_core.model.coverage import Ledger, LedgerEntry, settle
+from dsm_core.model.coverage import CONFIRM_AFTER_NS, Ledger, LedgerEntry, settle
 from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange
 from dsm_core.schema.conform import empty_table, times_of
 
 __all__ = ["LedgerKeeper"]
 
 T = TypeVar("T")
-# Venues amend a bar for a moment after it closed. Clients of events vouch for no more than is sure.
+_NO_TIMES: Final = np.empty(0, dtype=np.int64)
+# Venues amend a bar for a moment after it closed, and write an event some time after it happened.
 _FRESH_NS = 5 * NS_PER_S
+_FRESH_EVENTS_NS = 60 * NS_PER_S
 # Where the venue's clock could not be had, a bar near the present may not have closed.
 _UNSURE_NS = 7 * 24 * 3600 * NS_PER_S
 
@@ -54,6 +58,8 @@ class LedgerKeeper:
         False to forget rows once they are cached.
     knows_clock
         Whether ``now`` is the venue's own time, or need not be.
+    has_clock
+        Whether the venue can be asked for its time; else holes are confirmed later.
     cache_problem
         Why the cache could not be written, if so; the answer is delivered all the same.
     """
@@ -67,6 +73,7 @@ class LedgerKeeper:
     batches: list[Batch] = field(factory=list)
     keeps_rows: bool = True
     knows_clock: bool = True
+    has_clock: bool = True
     fetched: RangeSet = field(factory=RangeSet)
     rows_fetched: int = 0
     cache_problem: str | None = None
@@ -113,6 +120,16 @@ class LedgerKeeper:
         """Whether the series has rows on both sides of ``span``."""
         return await self._run(lambda: self._rows_before(span.start) and self._rows_after(span.end))
 
+    async def last_row(self, span: TimeRange) -> int | None:
+        """Time of the last known row inside ``span``."""
+        times = await self._run(self._row_times, span)
+        return int(times[-1]) if len(times) else None
+
+    async def first_row(self, span: TimeRange) -> int | None:
+        """Time of the first known row inside ``span``."""
+        times = await self._run(self._row_times, span)
+        return int(times[0]) if len(times) else None
+
     async def has_rows(self) -> bool:
         """Whether any row of the series is known."""
         return await self._run(lambda: self._rows_before(2**62))
@@ -134,8 +151,8 @@ class LedgerKeeper:
         self.ledger = self.ledger.overlay(entries)
 
     def _lasting(self, batch: Batch) -> Batch:
-        """The part that may be cached: bars that closed a moment ago may still be amended."""
-        if self.series.grid is None:
+        """The part that may be cached: what happened a moment ago may still be amended."""
+        if self.series.grid is None and not batch.is_presumed:
             return batch
         lasting = []
         for entry in batch.entries:
@@ -146,9 +163,10 @@ class LedgerKeeper:
 
     def _sure_until(self, source: str) -> int:
         client = self.series.clients.get(source)
-        # A file of an archive holds closed bars only, whatever the clock.
+        # A file of an archive holds what is over, whatever the clock.
         is_live = client is None or client.spec.authoritative
-        margin = _FRESH_NS if self.knows_clock or not is_live else _UNSURE_NS
+        fresh = _FRESH_EVENTS_NS if self.series.grid is None else _FRESH_NS
+        margin = fresh if self.knows_clock or not is_live else _UNSURE_NS
         return self.series.closed_until(self.now - margin)
 
     def _settle(self, entry: LedgerEntry) -> list[LedgerEntry]:
@@ -158,7 +176,17 @@ class LedgerKeeper:
             rows_before=self._rows_before,
             rows_after=self._rows_after,
             floor=grid.floor if grid else int,
+            after_ns=CONFIRM_AFTER_NS if self.has_clock else _UNSURE_NS,
         )
+
+    def _row_times(self, span: TimeRange) -> NDArray[np.int64]:
+        series = self.series
+        tables = [batch.table for batch in self.batches]
+        if self.store is not None:
+            with suppress(CacheUnavailableError):
+                tables.append(self.store.read(series.key, series.schema, span, columns=[]).table)
+        times = np.concatenate([_NO_TIMES, *(times_of(table, series.schema) for table in tables)])
+        return np.unique(times[(times >= span.start) & (times < span.end)])
 
     def _rows_span(self) -> TimeRange | None:
         entries = self.ledger.entries

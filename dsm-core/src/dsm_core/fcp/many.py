@@ -110,7 +110,7 @@ def _parse_key(text: str) -> SeriesKey | None:
     if parts not in _KEY_PARTS:
         raise RequestError(
             f"{text!r} is neither a symbol nor a series key.",
-            hint="A key is provider/market/chart_type/symbol/interval, such as binance/um/klines/BTCUSDT/1h.",
+            hint="A key is provider/market/chart_type/symbol/interval, such as acme/spot/klines/BTCUSDT/1h.",
         )
     return SeriesKey.parse(text)
 

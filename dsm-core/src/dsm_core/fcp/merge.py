@@ -20,12 +20,15 @@ __all__ = ["Batch", "merge"]
 class Batch:
     """Conformed rows and the ledger entries that vouch for them.
 
-    ``rank`` tells the order in which batches came; what the cache held is 0.
+    ``rank`` tells the order in which batches came; what the cache held is 0. ``is_presumed`` tells
+    that the client did not say what its events cover, so that the last of them may still be on
+    their way.
     """
 
     table: pa.Table
     entries: tuple[LedgerEntry, ...]
     rank: int = 0
+    is_presumed: bool = False
 
     @property
     def age(self) -> tuple[int, int, str, str, str]:

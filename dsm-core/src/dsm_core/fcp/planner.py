@@ -8,7 +8,9 @@ from dsm_core.fcp.plan import Plan, Step
 from dsm_core.fcp.series import Series
 from dsm_core.model.coverage import Ledger, LedgerEntry
 from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange
-from dsm_core.plugins.archive import ArchiveClient
+from dsm_core.plugins.archive import ArchiveClient, sizes_of
+from dsm_core.plugins.calling import plan_of
+from dsm_core.plugins.guard import guarding
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.task import Task
 
@@ -54,7 +56,7 @@ def plan_source(
     """Tasks of one source for ``remaining``.
 
     An object that is held in part is left to a later source where that brings the rest in fewer
-    bytes, and one that was read already brings nothing new (ADR 0013).
+    bytes, and one that was read already brings nothing new (ADR 0015).
 
     Parameters
     ----------
@@ -86,13 +88,12 @@ def plan_source(
         return is_sparing and any(_brings_rest(source, client, task, lacks, counts, now) for source in later)
 
     left_out: set[str] = set()
-    while later:
-        tasks = client.plan(remaining, now, skip | left_out)
-        found = {task.name for task in tasks if is_left_out(task)}
+    while True:
+        tasks = plan_of(client, remaining, now, skip | left_out)
+        found = {task.name for task in tasks if later and is_left_out(task)} - left_out
         if not found:
-            return tasks
+            return tuple(task for task in tasks if task.name not in left_out)
         left_out |= found
-    return client.plan(remaining, now, skip)
 
 
 def _was_read(client: DataClientInterface, task: Task, ledger: Ledger, *, by_name: bool) -> bool:
@@ -128,11 +129,14 @@ def _brings_rest(
         return False
     if held >= missing:
         return True
-    return _is_finest(client, task) and sum(t.requests for t in source.plan(lacks, now)) <= task.requests
+    return _is_finest(client, task) and sum(t.requests for t in plan_of(source, lacks, now)) <= task.requests
 
 
 def _is_finest(client: DataClientInterface, task: Task) -> bool:
-    return isinstance(client, ArchiveClient) and task.granularity == client.granularities()[-1].name
+    if not isinstance(client, ArchiveClient):
+        return False
+    with guarding(type(client), client.provider):
+        return task.granularity == sizes_of(client)[-1].name
 
 
 def plan_open_bar(series: Series, span: TimeRange, now: int) -> Task | None:

@@ -1,51 +1,67 @@
 """An empty answer in the middle of a series is looked at twice.
 
-A server in trouble may answer 200 with nothing. So a hole is asked for once more together with a
-neighbouring bar that is known: an answer without that bar contradicts what is held, and vouches
-for nothing.
+A server in trouble may answer 200 with nothing. So a hole is asked for once more together with the
+nearest row that is known: an answer without that row contradicts what is held, and vouches for
+nothing.
 """
 
 from __future__ import annotations
+
+from contextlib import aclosing
+from typing import Final
 
 from attrs import frozen
 
 from dsm_core.errors import ProtocolChangedError
 from dsm_core.fcp.intake import take_in
+from dsm_core.fcp.ledger_keeper import LedgerKeeper
 from dsm_core.fcp.merge import Batch
 from dsm_core.fcp.series import Series
-from dsm_core.model.coverage import Ledger
-from dsm_core.model.time_range import TimeRange, iso
+from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange, iso
+from dsm_core.plugins.archive import ArchiveClient
+from dsm_core.plugins.calling import answers_of
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.task import Task
 from dsm_core.schema.conform import times_of
 
 __all__ = ["Witness", "find_witness", "look_again"]
 
+_NEAR_SLOTS: Final = 500
+_NEAR_NS: Final = 24 * 3600 * NS_PER_S
+
 
 @frozen
 class Witness:
-    """A known bar beside a hole, and the range to ask for that holds both."""
+    """A known row near a hole, and the range to ask for that holds both, or what a page holds of it."""
 
     open: int
     asks: TimeRange
 
 
-def find_witness(
-    series: Series, client: DataClientInterface, ledger: Ledger, hole: TimeRange
+async def find_witness(
+    series: Series, client: DataClientInterface, keeper: LedgerKeeper, hole: TimeRange, now: int
 ) -> Witness | None:
-    """The known bar right before or right after ``hole``; None when neither is known."""
-    grid = series.grid
-    if grid is None:
+    """The nearest known row before or after ``hole``; None when the source has neither near enough."""
+    if isinstance(client, ArchiveClient):
+        # An object is what was published, checksum and all: it would answer the same.
         return None
-    rows = ledger.ranges(lambda e: e.state == "rows")
-    before, after = grid.back(hole.start, 1), grid.ceil(hole.end)
-    most = client.spec.page_rows
-    if before in rows:
-        end = hole.end if most is None else min(hole.end, grid.back(before, -most))
+    grid, most = series.grid, min(client.spec.page_rows or _NEAR_SLOTS, _NEAR_SLOTS)
+    if grid is None:
+        near = TimeRange(hole.start - _NEAR_NS, hole.end + _NEAR_NS)
+    else:
+        near = TimeRange(grid.back(hole.start, most - 1), grid.back(grid.ceil(hole.end), 1 - most))
+    # What a rolling history has passed is known here, but the source has it no more.
+    reach = client.surely_held(RangeSet.of(near), now).span
+    if reach is None:
+        return None
+    before = await keeper.last_row(TimeRange(reach.start, hole.start)) if reach.start < hole.start else None
+    if before is not None:
+        end = hole.end if grid is None else min(hole.end, grid.back(before, -most))
         return Witness(before, TimeRange(before, end))
-    if after in rows:
-        end = grid.next(after)
-        start = hole.start if most is None else max(hole.start, grid.back(end, most))
+    after = await keeper.first_row(TimeRange(hole.end, reach.end)) if hole.end < reach.end else None
+    if after is not None:
+        end = after + 1 if grid is None else grid.next(after)
+        start = hole.start if grid is None else max(hole.start, grid.back(end, most))
         return Witness(after, TimeRange(start, end))
     return None
 
@@ -64,10 +80,11 @@ async def look_again(
     task = Task(name=f"{asked.start}-{asked.end} again", source=str(client.source), span=asked)
     batches = []
     seen = False
-    async for answer in client.answers(task):
-        batch = (await client.context.run(take_in, series, client, task, answer, now)).batch
-        seen = seen or witness.open in times_of(batch.table, series.schema)
-        batches.append(batch)
+    async with aclosing(answers_of(client, task)) as answers:
+        async for answer in answers:
+            batch = (await client.context.run(take_in, series, client, task, answer, now)).batch
+            seen = seen or witness.open in times_of(batch.table, series.schema)
+            batches.append(batch)
     if not seen:
         raise ProtocolChangedError(
             f"{client.source} answered without the bar of {iso(witness.open)}, which is known.",

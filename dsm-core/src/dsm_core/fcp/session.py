@@ -21,7 +21,8 @@ from dsm_core.errors import (
 )
 from dsm_core.events import EventBus
 from dsm_core.fcp.call import Call
-from dsm_core.fcp.checks import check_columns, check_options, check_source, serving, unserved
+from dsm_core.fcp.checks import check_columns, check_source, reading, serving, unserved
+from dsm_core.fcp.document_call import DocumentCall
 from dsm_core.fcp.request import Request
 from dsm_core.fcp.series import Series
 from dsm_core.fcp.settings import Settings
@@ -29,6 +30,7 @@ from dsm_core.model.names import ChartType, DataSource, MarketType
 from dsm_core.model.series import SeriesKey, option_pairs
 from dsm_core.model.time_range import to_ns
 from dsm_core.net import Http, HttpSettings
+from dsm_core.plugins.guard import guarding
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.registry import Registry, default_registry
 from dsm_core.plugins.venue import Venue
@@ -60,7 +62,7 @@ class Session:
         self._venues: dict[str, Venue] = {}
         # Reading every distribution's metadata takes longer than a warm call.
         self._only_provider: str | None = None
-        self._http = Http(_http_settings(settings), bus)
+        self._http = self._make_http(_http_settings(settings))
         self._workers = ThreadPoolExecutor(max(2, os.cpu_count() or 2), thread_name_prefix="dsm")
         config = settings.config
         self.store: CacheStore | None = None
@@ -69,6 +71,9 @@ class Session:
             root = settings.cache_dir or default_cache_dir(config)
             self.documents = DocumentStore(root.absolute())
             self.store = CacheStore(root, read_from=config.cache.read_from, bus=bus)
+
+    def _make_http(self, settings: HttpSettings) -> Http:
+        return Http(settings, self.bus)
 
     async def aclose(self) -> None:
         """Close connections and remove temporary files."""
@@ -112,7 +117,8 @@ class Session:
         check_columns(request, series)
         store = self.store if request.use_cache else None
         defaults = self.settings.config.defaults
-        return Call(
+        make = DocumentCall if series.schema.kind == "documents" else Call
+        return make(
             request=request,
             series=series,
             venue=venue,
@@ -129,7 +135,9 @@ class Session:
         classes: Mapping[str, type[DataClientInterface]],
         parts: SeriesKeyParts,
     ) -> Series:
-        next(iter(classes.values())).check_symbol(request.symbol)
+        first = next(iter(classes.values()))
+        with guarding(first, parts.provider):
+            first.check_symbol(request.symbol)
         classes = {source: classes[source] for source in venue.sources if source in classes}
         if not classes:
             raise RequestError(
@@ -138,16 +146,16 @@ class Session:
             )
         classes = serving(classes, request)
         check_source(request, tuple(classes))
-        check_options(request, classes)
+        classes, options = reading(classes, request)
         key = SeriesKey(
             provider=parts.provider,
             market_type=parts.market_type,
             chart_type=parts.chart_type,
             symbol=request.symbol,
             interval=request.interval,
-            options=option_pairs(request.options),
+            options=option_pairs(options),
         )
-        clients = venue.clients(classes, request.symbol, request.interval, request.options)
+        clients = venue.clients(classes, request.symbol, request.interval, options)
         cache_only = request.source == DataSource.CACHE or self.settings.config.offline
         return Series(
             key=key,
@@ -159,18 +167,29 @@ class Session:
         )
 
     def _provider_name(self, request: Request) -> str:
-        asked = request.provider or self.settings.provider or self.settings.config.defaults.provider
+        asked = request.provider or self.settings.provider
         if asked:
             return str(asked)
         if self._only_provider is not None:
             return self._only_provider
-        names = self._registry.names()
+        names, usual = self._registry.names(), self.settings.config.defaults.provider
+        if usual:
+            if names and usual not in names:
+                raise ProviderNotFoundError(
+                    f"The configuration's defaults.provider is {usual!r}, which is not among "
+                    f"the providers there are: {', '.join(names)}.",
+                    hint="Pass provider= one of them, or change defaults.provider.",
+                    provider=usual,
+                )
+            self._only_provider = usual
+            return usual
         if len(names) == 1:
             self._only_provider = names[0]
             return names[0]
         if not names:
             raise ProviderNotFoundError(
-                "No provider is installed.", hint="Install one, for example: pip install dsm-binance"
+                "No provider is installed.",
+                hint="They come as packages, usually called dsm-<provider>: pip install one.",
             )
         raise RequestError(
             "Several providers are installed and none was named.",
@@ -198,14 +217,15 @@ class Session:
         return market
 
     def _chart_type(self, request: Request) -> ChartType:
-        return ChartType(request.chart_type or self.settings.chart_type or _DEFAULT_CHART_TYPE)
+        configured = self.settings.config.defaults.chart_type
+        return ChartType(request.chart_type or self.settings.chart_type or configured or _DEFAULT_CHART_TYPE)
 
     def _venue(self, name: str) -> Venue:
         with self._lock:
             if name not in self._venues:
                 observer = self._registry.observer(name)
-                if observer is not None:
-                    self.bus.subscribe(lambda event: observer(event=event))
+                if observer is not None and not self.bus.has(observer):
+                    self.bus.subscribe(observer)
                 config = self.settings.config
                 self._venues[name] = Venue(
                     self._registry.provider(name),
@@ -215,8 +235,11 @@ class Session:
                     clock_ns=self._clock_ns,
                     workers=self._workers,
                     max_concurrent=self.settings.max_concurrent or config.http.max_concurrent,
-                    max_concurrent_downloads=self.settings.max_concurrent_downloads,
+                    max_concurrent_downloads=self.settings.max_concurrent_downloads
+                    or config.http.max_concurrent_downloads,
                 )
+            # Clients may have been registered since.
+            self._venues[name].provider = self._registry.provider(name)
             return self._venues[name]
 
     def _clock_ns(self) -> int:

@@ -36,8 +36,7 @@ async def load_universe(
     venue, market_type = session.market(market_type)
     store, offline = session.documents, session.settings.config.offline
     provider = venue.provider
-    fetch = provider.universe or provider.symbols
-    if fetch is None:
+    if provider.universe is None and provider.symbols is None:
         raise RequestError(f"Provider {provider.name!r} does not list symbols.", hint="Ask for one by name.")
     parts = (provider.name, str(market_type), "universe", "symbols")
     now = venue.now_ns(market_type)
@@ -50,7 +49,7 @@ async def load_universe(
             f"The symbols of {provider.name} {market_type} are not cached.", hint="Ask once while online."
         )
     try:
-        found = await fetch(venue.context(market_type), market_type)
+        found = await venue.list_symbols(market_type)
     except SourceError:
         if held is None:
             raise

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from dsm_core.cache import CacheBatch, SeriesLedger
 from dsm_core.errors import CacheUnavailableError, DSMError, RequestError
+from dsm_core.fcp.gaps import find_gaps
 from dsm_core.fcp.intake import absence
 from dsm_core.fcp.request import Request
 from dsm_core.fcp.series import Series
@@ -144,12 +145,12 @@ async def _update(session: Session, held: SeriesLedger) -> Updated:
         probe = session.open_call(request_of(key, TimeRange(0, 1)), keeps_rows=False)
         await probe.read_clock()
         now = probe.venue.now_ns(key.market_type)
-        due = due_ranges(held.ledger, probe.series.closed_until(now), now)
-        await _note_wanted(session, probe.series, held.ledger, due, now)
+        # Read and checked: what a damaged file held is due again.
+        before = await asyncio.to_thread(_known, session, probe.series, now)
+        due = due_ranges(before, probe.series.closed_until(now), now)
+        await _note_wanted(session, probe.series, before, due, now)
         for span in due:
-            call = session.open_call(
-                request_of(key, _beside(probe.series, held.ledger, span)), keeps_rows=False
-            )
+            call = session.open_call(request_of(key, _beside(probe.series, before, span)), keeps_rows=False)
             if not call.is_answered:
                 await call.fetch()
             out = call.outcome()
@@ -159,11 +160,27 @@ async def _update(session: Session, held: SeriesLedger) -> Updated:
                 raise CacheUnavailableError(out.cache_problem, hint="What was kept before stays whole.")
     except DSMError as error:
         return Updated(key=key, rows=rows, requests=requests, gaps=tuple(gaps), error=error)
-    known = session.store.read(key, probe.series.schema, TimeRange(0, now)).ledger if session.store else None
-    until = known.ranges(lambda entry: entry.state == "rows").span if known else None
+    known = await asyncio.to_thread(_known, session, probe.series, now)
+    until = known.ranges(lambda entry: entry.state == "rows").span
+    gaps += _waiting(probe.series, known, due, now)
     return Updated(
         key=key, rows=rows, requests=requests, until=until.end if until else None, gaps=tuple(gaps)
     )
+
+
+def _known(session: Session, series: Series, now: int) -> Ledger:
+    assert session.store is not None
+    known = session.store.read(series.key, series.schema, TimeRange(0, now), columns=[])
+    if known.damaged:
+        known = session.store.read(series.key, series.schema, TimeRange(0, now), columns=[])
+    return known.ledger
+
+
+def _waiting(series: Series, known: Ledger, asked: RangeSet, now: int) -> list[Gap]:
+    """Holes that may be filled yet, and were not asked for now because they were a moment ago."""
+    provisional = known.ranges(lambda entry: entry.state == "provisional" and not entry.is_due(now))
+    gaps = find_gaps(series, series.align(provisional - asked), known, (), now)
+    return [gap for gap in gaps if not gap.final]
 
 
 async def _note_wanted(session: Session, series: Series, ledger: Ledger, due: RangeSet, now: int) -> None:

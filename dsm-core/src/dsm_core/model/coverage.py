@@ -15,6 +15,7 @@ from attrs import evolve, frozen
 from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange
 
 __all__ = [
+    "BEYOND_HISTORY",
     "CONFIRM_AFTER_NS",
     "Ledger",
     "LedgerEntry",
@@ -22,6 +23,7 @@ __all__ = [
     "Origin",
     "State",
     "UNKNOWN_SYMBOL",
+    "provisional",
     "settle",
 ]
 
@@ -29,8 +31,11 @@ State = Literal["rows", "confirmed", "provisional"]
 
 UNKNOWN_SYMBOL: Final = "unknown_symbol"
 """Reason of an absence that only says: the venue knows the symbol no more. Never confirmed."""
+BEYOND_HISTORY: Final = "beyond_history"
+"""Reason of an absence at the edge of what a source keeps. Never confirmed."""
 NOT_FETCHED: Final = "not_fetched"
 """Reason of a range that was only wanted: nobody has answered for it, so it is due at once."""
+_NEVER_SURE: Final = (UNKNOWN_SYMBOL, BEYOND_HISTORY, NOT_FETCHED)
 CONFIRM_AFTER_NS: Final = 24 * 3600 * NS_PER_S
 _AGREE_AFTER_NS: Final = 3600 * NS_PER_S
 _FIRST_RETRY_NS: Final = 300 * NS_PER_S
@@ -94,6 +99,22 @@ class LedgerEntry:
     def _facts(self) -> tuple[object, ...]:
         told = (self.state, self.source, self.first_fetched, self.last_fetched, self.reason, self.origin)
         return *told, self.off_grid > 0
+
+
+def provisional(ranges: RangeSet, source: str, reason: str, now: int) -> tuple[LedgerEntry, ...]:
+    """Entries that say, as of ``now`` (UTC nanoseconds): nothing is there."""
+    return tuple(
+        LedgerEntry(
+            start=r.start,
+            end=r.end,
+            state="provisional",
+            source=source,
+            first_fetched=now,
+            last_fetched=now,
+            reason=reason,
+        )
+        for r in ranges
+    )
 
 
 @frozen
@@ -206,10 +227,11 @@ def settle(
     rows_before: Callable[[int], bool],
     rows_after: Callable[[int], bool],
     floor: Callable[[int], int] = int,
+    after_ns: int = CONFIRM_AFTER_NS,
 ) -> list[LedgerEntry]:
     """Confirm what may be confirmed of a provisional absence.
 
-    The part that the venue was asked for more than 24 h after it is confirmed when the series has
+    The part that the venue was asked for more than ``after_ns`` after it is confirmed when the series has
     rows on both sides of it, or when two answers at least an hour apart agree.
 
     Parameters
@@ -220,10 +242,12 @@ def settle(
         Whether the series has a row before, or at and after, an instant.
     floor
         Open of the slot that holds an instant, so that a slot is confirmed whole or not at all.
+    after_ns
+        How long after it the venue must have been asked; a day, and longer where no venue's clock is known.
     """
-    if entry.state != "provisional" or entry.reason in (UNKNOWN_SYMBOL, NOT_FETCHED):
+    if entry.state != "provisional" or entry.reason in _NEVER_SURE:
         return [entry]
-    ripe_until = entry.last_fetched - CONFIRM_AFTER_NS
+    ripe_until = entry.last_fetched - after_ns
     ripe_until = entry.end if ripe_until >= entry.end else floor(ripe_until)
     if ripe_until <= entry.start:
         return [entry]

@@ -22,7 +22,7 @@ __all__ = ["EpochGrid", "Grid", "MonthGrid", "grid_for"]
 _DAY_NS: Final = 86_400 * 10**9
 _CALENDAR_CYCLE_NS: Final = 146_097 * _DAY_NS
 # 1970-01-01 was a Thursday; the first Monday is day 4.
-_FIRST_MONDAY_NS: Final = 4 * _DAY_NS
+_FIRST_MONDAY: Final = 4
 Times = NDArray[np.int64]
 
 
@@ -160,7 +160,7 @@ class MonthGrid(Grid):
         return months.astype("datetime64[ns]").astype(np.int64)
 
 
-def grid_for(interval: Interval, *, day_anchor: int = 0) -> Grid:
+def grid_for(interval: Interval, *, day_anchor: int = 0, week_anchor: int = _FIRST_MONDAY) -> Grid:
     """Usual UTC grid of an interval: epoch steps, weeks from Monday, calendar months.
 
     Parameters
@@ -169,10 +169,12 @@ def grid_for(interval: Interval, *, day_anchor: int = 0) -> Grid:
         The bar length.
     day_anchor
         For intervals of several days: the epoch day of any open, since venues differ.
+    week_anchor
+        The same for weeks: 4 is a Monday, 0 a Thursday, as where weeks are counted from the epoch.
     """
     step = interval.nanoseconds
     if step is None:
         return MonthGrid(interval.number)
     if interval.unit == "w":
-        return EpochGrid(step, _FIRST_MONDAY_NS)
+        return EpochGrid(step, week_anchor * _DAY_NS)
     return EpochGrid(step, day_anchor * _DAY_NS if interval.unit == "d" else 0)

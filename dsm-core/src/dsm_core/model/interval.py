@@ -6,6 +6,7 @@ import re
 from typing import Any, ClassVar, Final, Self
 
 from dsm_core.errors import RequestError
+from dsm_core.model.names import no_constant
 
 __all__ = ["Interval"]
 
@@ -19,9 +20,40 @@ _UNIT_NS: Final = {
     "w": 7 * 86_400 * 10**9,
 }
 _COARSER: Final = {"s": (60, "m"), "m": (60, "h"), "h": (24, "d")}
+# How other libraries and people write units; "m" for months is theirs, not ours.
+_WORDS: Final = {
+    "s": "s sec secs second seconds",
+    "m": "m t min mins minute minutes",
+    "h": "h hr hrs hour hours",
+    "d": "d day days b",
+    "w": "w wk week weeks",
+    "M": "mo mon month months ms me",
+}
+_UNITS: Final = {word: unit for unit, words in _WORDS.items() for word in words.split()}
+_LOOSE = re.compile(r"(\d{0,6})[\s_-]*([a-z]+)[\s_-]*(\d{0,6})\Z")
 
 
-class Interval(str):
+def _meant(text: str) -> str | None:
+    """The interval that other ways of writing mean: ``1H``, ``5min``, ``hour_4``, ``1y``."""
+    found = _LOOSE.match(text.strip().lower())
+    if found is None or (found[1] and found[3]):
+        return None
+    count, word = int(found[1] or found[3] or 1), found[2]
+    if word in ("y", "year", "years"):
+        count, word = count * 12, "mo"
+    return f"{count}{_UNITS[word]}" if count and word in _UNITS else None
+
+
+class _IntervalMeta(type):
+    """Tells of a constant that does not exist which one was meant."""
+
+    def __getattr__(cls, attribute: str) -> Any:
+        meant = _meant(attribute) if attribute.isupper() else None
+        remedy = f"Write Interval({meant!r})." if meant else 'Any length is written Interval("45m").'
+        no_constant(cls, attribute, remedy)
+
+
+class Interval(str, metaclass=_IntervalMeta):
     """The length of a bar, as text with attributes.
 
     ``Interval("8h") == Interval.HOUR_8 == "8h"``. Case matters: ``1m`` is a minute, ``1M`` a
@@ -57,9 +89,11 @@ class Interval(str):
         """Read interval text."""
         found = _TEXT.match(text) if isinstance(text, str) else None
         if found is None or int(found[1]) == 0:
+            meant = _meant(text) if isinstance(text, str) else None
+            guess = f"Did you mean {meant!r}? " if meant else ""
             raise RequestError(
                 f"{text!r} is not an interval.",
-                hint="Write a count and a unit: 1s, 1m, 1h, 1d, 1w, or 1M for a calendar month.",
+                hint=f"{guess}Write a count and a unit: 1s, 1m, 1h, 1d, 1w, or 1M for a calendar month.",
                 value=str(text),
             )
         count, unit = int(found[1]), "M" if found[2] == "mo" else found[2]

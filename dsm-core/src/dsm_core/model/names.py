@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar, Self
+from difflib import get_close_matches
+from typing import Any, ClassVar, NoReturn, Self
 
 from dsm_core.errors import RequestError
 
-__all__ = ["ChartType", "DataSource", "MarketType", "OpenName"]
+__all__ = ["ChartType", "DataSource", "MarketType", "NameMeta", "OpenName", "no_constant"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
-class OpenName(str):
+def no_constant(cls: type, attribute: str, remedy: str) -> NoReturn:
+    """Raise for a constant that a class of names does not have, naming the nearest one."""
+    message = f"type object {cls.__name__!r} has no attribute {attribute!r}"
+    if not attribute.startswith("_"):
+        known = [name for name in dir(cls) if name.isupper()]
+        close = get_close_matches(attribute.upper(), known, n=1)
+        guess = f"Did you mean {cls.__name__}.{close[0]}? " if close else ""
+        message = f"{cls.__name__} has no {attribute}. {guess}{remedy}"
+    raise AttributeError(message, name=attribute, obj=cls)
+
+
+class NameMeta(type):
+    """Tells of a constant that does not exist which one was meant."""
+
+    def __getattr__(cls, attribute: str) -> Any:
+        remedy = f"A name of a provider's own is written {cls.__name__}({attribute.lower()!r})."
+        no_constant(cls, attribute, remedy)
+
+
+class OpenName(str, metaclass=NameMeta):
     """A lower-case name that is a string, with ``.name`` and ``.value`` as an enum member has.
 
     Equal to its text: ``DataSource.VISION == "vision"``. Any well-formed name is accepted;

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
+from urllib.parse import unquote
 
 from attrs import field, frozen
 
@@ -29,9 +30,17 @@ def option_pairs(options: Mapping[str, Any] | None) -> tuple[tuple[str, str], ..
     return tuple(pairs)
 
 
+def _quoted(text: str) -> str:
+    """Text that cannot be taken for the marks between a key's parts."""
+    return text.replace("%", "%25").replace("/", "%2F").replace(";", "%3B")
+
+
 @frozen
 class SeriesKey:
-    """One chart type of one symbol at one interval, with the options that change its rows."""
+    """One chart type of one symbol at one interval, with the options that change its rows.
+
+    As text, ``/``, ``;`` and ``%`` inside a symbol or an option are written as percent codes.
+    """
 
     provider: str
     market_type: MarketType
@@ -58,22 +67,23 @@ class SeriesKey:
         if len(parts) != _PARTS or not all(parts[:4]) or not all("=" in pair for pair in options):
             raise RequestError(
                 f"{text!r} is no series key.",
-                hint="Write provider/market/chart_type/symbol/interval, as in binance/um/klines/BTCUSDT/1h.",
+                hint="Write provider/market/chart_type/symbol/interval, as in acme/spot/klines/BTCUSDT/1h.",
             )
         provider, market, chart, symbol, interval = parts
         return cls(
             provider=provider,
             market_type=MarketType(market),
             chart_type=ChartType(chart),
-            symbol=symbol,
+            symbol=unquote(symbol),
             interval=Interval(interval) if interval else None,
-            options=option_pairs(dict(pair.split("=", 1) for pair in options)),
+            options=option_pairs({k: unquote(v) for k, v in (pair.split("=", 1) for pair in options)}),
         )
 
     def __str__(self) -> str:
-        parts = [self.provider, self.market_type, self.chart_type, self.symbol]
+        parts = [self.provider, self.market_type, self.chart_type, _quoted(self.symbol)]
         parts += [] if self.interval is None else [self.interval]
-        return "/".join(map(str, parts)) + "".join(f";{k}={v}" for k, v in self.options)
+        options = "".join(f";{k}={_quoted(v)}" for k, v in self.options)
+        return "/".join(map(str, parts)) + options
 
 
 def matches(key: SeriesKey, pattern: str | None) -> bool:

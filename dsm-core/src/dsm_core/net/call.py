@@ -120,8 +120,9 @@ class Call(Generic[T]):
         if isinstance(error, RateLimitError):
             await self._block(error)
             return True
-        assert isinstance(error, (ServerError, SourceTimeoutError))
         self._passing = error
+        if not isinstance(error, (ServerError, SourceTimeoutError)):
+            return True  # a kind of the provider's own, told inside an answer
         self._route.move_on(target)
         if self._deadline.remaining_s() <= 0:
             return None  # the call was short of time; that is not the host's failure
@@ -142,5 +143,11 @@ class Call(Generic[T]):
     def _emit_retry(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         url = error.details.get("url", "") if isinstance(error, SourceError) else ""
-        event = Retry(url=url, attempt=self._attempt, wait_s=state.upcoming_sleep, error=repr(error))
+        event = Retry(
+            provider=self._provider,
+            url=url,
+            attempt=self._attempt,
+            wait_s=state.upcoming_sleep,
+            error=repr(error),
+        )
         self._engine.bus.emit(event)

@@ -128,7 +128,9 @@ class Pool:
             while (verdict := await self._admit(cost)).wait_s > 0:
                 self._check_wait(verdict.wait_s, deadline, about, banned=verdict.banned)
                 self._turn_at = self._clocks.monotonic() + verdict.wait_s
-                self._bus.emit(RateLimitWait(pool=self._key.pool, wait_s=verdict.wait_s))
+                self._bus.emit(
+                    RateLimitWait(provider=self._key.provider, pool=self._key.pool, wait_s=verdict.wait_s)
+                )
                 await self._clocks.sleep(verdict.wait_s)
         finally:
             self._turn_at = -inf

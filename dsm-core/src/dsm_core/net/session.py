@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from dsm_core.errors import ConfigError, ServerError
+from dsm_core.errors import ConfigError, ServerError, SourceError
 from dsm_core.net.call import Call, Engine
 from dsm_core.net.deadline import current_deadline
 from dsm_core.net.download import save
@@ -79,6 +79,7 @@ class HttpSession:
         cost: int = 0,
         pool: str | None = None,
         headers: Mapping[str, str] | None = None,
+        check: Callable[[Any], None] | None = None,
     ) -> JsonReply:
         """A parsed JSON answer.
 
@@ -94,6 +95,9 @@ class HttpSession:
             Name of the pool; by default the only one declared, else one per endpoint key.
         headers
             Sent with this request, never to another host.
+        check
+            Given the body of a success; raises for an error inside it, which is then retried or not as
+            a status of that kind would be.
 
         Raises
         ------
@@ -103,7 +107,14 @@ class HttpSession:
             The endpoint key or the pool is unknown.
         """
         outgoing = Outgoing(params=params, headers=headers or {})
-        return await self._call(url, outgoing, cost, pool, self._read_json)
+
+        async def read(answer: Answer) -> JsonReply:
+            reply = await self._read_json(answer)
+            if check is not None:
+                _checked(check, reply, answer)
+            return reply
+
+        return await self._call(url, outgoing, cost, pool, read)
 
     async def post_form(
         self,
@@ -156,6 +167,26 @@ class HttpSession:
         # archives are compressed already, and the file is to have the bytes whose checksum is published
         outgoing = Outgoing(headers={**_IDENTITY, **(headers or {})})
         return await self._call(url, outgoing, cost, pool, read)
+
+    async def probe(self, url: str) -> int:
+        """The status of a HEAD request, whatever it is: that there is one tells that the host answers.
+
+        Raises
+        ------
+        SourceError
+            There was no answer.
+        """
+
+        async def read(answer: Answer) -> int:
+            return answer.status
+
+        try:
+            return await self._call(url, Outgoing(method="HEAD"), 0, None, read)
+        except SourceError as error:
+            status = error.details.get("status")
+            if status is None:
+                raise
+            return int(status)
 
     async def limit(self, cost: int, pool: str | None = None) -> None:
         """Take units for a request that goes another way.
@@ -216,6 +247,15 @@ class HttpSession:
             message = f"The answer is {form}: {error}"
             raise ServerError(message, status=answer.status, **answer.about) from error
         return JsonReply(body=parsed, **_facts(answer))
+
+
+def _checked(check: Callable[[Any], None], reply: JsonReply, answer: Answer) -> None:
+    try:
+        check(reply.body)
+    except SourceError as error:
+        for name, value in {"status": answer.status, **answer.about}.items():
+            error.details.setdefault(name, value)
+        raise
 
 
 def _facts(answer: Answer) -> dict[str, Any]:

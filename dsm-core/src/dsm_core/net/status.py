@@ -23,6 +23,7 @@ from dsm_core.errors import (
     SourceTimeoutError,
 )
 from dsm_core.net.json_text import JsonError, loads
+from dsm_core.net.urls import mask_text
 
 __all__ = [
     "BODY_SHOWN",
@@ -37,7 +38,7 @@ __all__ = [
 
 BODY_SHOWN: Final = 500
 MAX_BAN_S: Final = 3 * 86_400.0
-"""Binance bans an address for two minutes up to three days; no venue is believed beyond that."""
+"""Known bans last two minutes up to three days; no venue is believed beyond that."""
 DEFAULT_BAN_S: Final = 120.0
 
 _BY_STATUS: Final[Mapping[int, type[SourceError]]] = {
@@ -73,8 +74,10 @@ def status_error(rejection: Rejection, **about: Any) -> SourceError:
     """Give the error that a status other than 2xx and 3xx stands for; ``about`` joins its details."""
     status = rejection.status
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else RestAPIError)
-    code, reason = _reason(rejection.body)
-    details: dict[str, Any] = {"status": status, "code": code, "body": rejection.body[:BODY_SHOWN] or None}
+    # Some servers repeat the query that they refuse.
+    body = mask_text(rejection.body)
+    code, reason = _reason(body)
+    details: dict[str, Any] = {"status": status, "code": code, "body": body[:BODY_SHOWN] or None}
     if kind is RateLimitError:
         details["banned"] = status == 418
     if kind in (RateLimitError, ServerError):
@@ -88,7 +91,10 @@ def transport_error(error: Exception, **about: Any) -> SourceError:
     reason = str(error) or type(error).__name__
     if isinstance(error, httpx.DecodingError):
         return ServerError(f"The answer is damaged: {reason}", **about)
-    if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError)):
+    if isinstance(error, httpx.LocalProtocolError):
+        # Its text repeats the header that it complains of, which may be a credential.
+        return ProtocolChangedError("The request cannot be sent: a header is ill-formed.", **about)
+    if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
         return ProtocolChangedError(f"The request cannot be sent: {reason}", **about)
     if isinstance(error, httpx.TimeoutException):
         return SourceTimeoutError(f"No answer in time: {reason}", **about)

@@ -1,19 +1,19 @@
-"""From a URL template to the addresses it may be fetched from; and URLs fit to be shown."""
+"""From a URL template to the addresses it may be fetched from."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
+from dsm_core.config.masking import mask_url as mask
 from dsm_core.errors import ConfigError
+from dsm_core.masking import mask_text
 
-__all__ = ["expand", "is_same_host", "mask", "origin"]
+__all__ = ["expand", "is_same_host", "mask", "mask_text", "origin"]
 
 _TEMPLATE: Final = re.compile(r"\{([^{}/?]*)\}(.*)", re.DOTALL)
-_SECRET_NAME: Final = re.compile(r"key|token|secret|sign|pass|auth|credential|session", re.IGNORECASE)
-_MASK: Final = "***"
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -57,20 +57,3 @@ def is_same_host(url: str, target: str) -> bool:
     here, there = origin(url), origin(target)
     upgrade = here[1] == there[1] and here[::2] == ("http", 80) and there[::2] == ("https", 443)
     return here == there or upgrade
-
-
-def mask(url: str) -> str:
-    """Give the URL with user info, and the values of parameters named like credentials, hidden."""
-    try:
-        parts = urlsplit(url)
-        query = parse_qsl(parts.query, keep_blank_values=True)
-    except ValueError:
-        return "(not a URL)"
-    netloc = parts.netloc
-    if "@" in netloc:
-        netloc = f"{_MASK}@{netloc.rpartition('@')[2]}"
-    shown = parts.query
-    if any(_SECRET_NAME.search(name) for name, _ in query):
-        hidden = [(name, _MASK if _SECRET_NAME.search(name) else value) for name, value in query]
-        shown = urlencode(hidden, safe="*/:,", quote_via=quote)
-    return urlunsplit((parts.scheme, netloc, parts.path, shown, ""))

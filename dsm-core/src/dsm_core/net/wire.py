@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from itertools import count
 from math import isfinite
 from typing import Any, Final
 
 import httpx
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
 from dsm_core.errors import ProtocolChangedError, SourceError, SourceTimeoutError
 from dsm_core.events import EventBus, RequestFinished, RequestSent
 from dsm_core.net.deadline import Deadline
 from dsm_core.net.limits import Clocks
+from dsm_core.net.masked_log import mask_log, own_request
 from dsm_core.net.settings import HttpSettings
 from dsm_core.net.status import Rejection, status_error, transport_error
 from dsm_core.net.urls import is_same_host, mask
@@ -23,6 +25,7 @@ __all__ = ["Answer", "Attempt", "Outgoing", "Wire"]
 
 MAX_REDIRECTS: Final = 5
 _ERROR_BODY_BYTES: Final = 64 * 1024
+_next_request = count(1)
 
 
 @frozen(kw_only=True)
@@ -42,6 +45,16 @@ class Attempt:
     deadline: Deadline
     about: Mapping[str, Any]
     on_sent: Callable[[], None]
+
+
+@define
+class _Exchange:
+    """One request that left, and what is known of its end."""
+
+    sent: RequestSent
+    started: float
+    answer: Answer | None = None
+    error: str = ""
 
 
 class Answer:
@@ -142,48 +155,49 @@ class Wire:
     async def _exchange(
         self, outgoing: Outgoing, url: str, attempt: Attempt
     ) -> AsyncIterator[tuple[Answer, str | None]]:
-        started = self._clocks.monotonic()
-        answer: Answer | None = None
-        remaining_s = attempt.deadline.remaining_s()
-        try:
-            async with asyncio.timeout(remaining_s if isfinite(remaining_s) else None):
-                response = await self._send(outgoing, url, attempt)
-                try:
-                    answer = Answer(response, attempt.about)
-                    yield answer, _redirect_target(response, answer)
-                finally:
-                    await response.aclose()
-        except TimeoutError as error:
-            raise SourceTimeoutError("No answer before the call's deadline.", **attempt.about) from error
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise transport_error(error, **attempt.about) from error
-        finally:
-            self._finished(outgoing.method, url, started, answer)
+        with _translated(attempt):
+            request = self._build(outgoing, url)
+        async with self._told(request, attempt) as exchange, _in_time(attempt):
+            with own_request():
+                response = await self._get_client().send(request, stream=True)
+            try:
+                exchange.answer = answer = Answer(response, attempt.about)
+                yield answer, _redirect_target(response, answer)
+            finally:
+                await response.aclose()
 
-    async def _send(self, outgoing: Outgoing, url: str, attempt: Attempt) -> httpx.Response:
+    def _build(self, outgoing: Outgoing, url: str) -> httpx.Request:
         client = self._get_client()
         address = httpx.URL(url)
         if outgoing.params:
             given = {name: value for name, value in outgoing.params.items() if value is not None}
             address = address.copy_merge_params(given)
-        request = client.build_request(outgoing.method, address, headers=outgoing.headers, data=outgoing.form)
-        shown, number = mask(str(request.url)), attempt.about["attempt"]
-        self._bus.emit(RequestSent(method=outgoing.method, url=shown, attempt=number))
-        attempt.on_sent()
-        return await client.send(request, stream=True)
+        return client.build_request(outgoing.method, address, headers=outgoing.headers, data=outgoing.form)
 
-    def _finished(self, method: str, url: str, started: float, answer: Answer | None) -> None:
-        event = RequestFinished(
-            method=method,
-            url=answer.url if answer else mask(url),
-            status=answer.status if answer else 0,
-            duration_s=self._clocks.monotonic() - started,
-            bytes_received=answer.bytes_received if answer else 0,
+    @asynccontextmanager
+    async def _told(self, request: httpx.Request, attempt: Attempt) -> AsyncIterator[_Exchange]:
+        """Tell observers of both ends, however the exchange ends."""
+        event = RequestSent(
+            request_id=next(_next_request),
+            provider=attempt.about.get("provider", ""),
+            method=request.method,
+            url=mask(str(request.url)),
+            attempt=attempt.about["attempt"],
         )
+        exchange = _Exchange(event, self._clocks.monotonic())
         self._bus.emit(event)
+        attempt.on_sent()
+        try:
+            yield exchange
+        except BaseException as error:
+            exchange.error = type(error).__name__
+            raise
+        finally:
+            self._bus.emit(_end_of(exchange, self._clocks.monotonic()))
 
     def _get_client(self) -> httpx.AsyncClient:
         if self._client is None:
+            mask_log()
             given = self._settings
             self._client = httpx.AsyncClient(
                 transport=self._transport,
@@ -196,6 +210,43 @@ class Wire:
                 follow_redirects=False,
             )
         return self._client
+
+
+@contextmanager
+def _translated(attempt: Attempt) -> Iterator[None]:
+    try:
+        yield
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+        raise transport_error(error, **attempt.about) from error
+
+
+@asynccontextmanager
+async def _in_time(attempt: Attempt) -> AsyncIterator[None]:
+    """Bound what is inside by the call's deadline, and give its failures as DSM's own errors."""
+    remaining_s = attempt.deadline.remaining_s()
+    try:
+        async with asyncio.timeout(remaining_s if isfinite(remaining_s) else None):
+            with _translated(attempt):
+                yield
+    except TimeoutError as error:
+        raise SourceTimeoutError("No answer before the call's deadline.", **attempt.about) from error
+
+
+def _end_of(exchange: _Exchange, now: float) -> RequestFinished:
+    sent, answer = exchange.sent, exchange.answer
+    return RequestFinished(
+        call_id=sent.call_id,
+        series=sent.series,
+        request_id=sent.request_id,
+        provider=sent.provider,
+        source=sent.source,
+        method=sent.method,
+        url=sent.url,
+        status=answer.status if answer else 0,
+        duration_s=now - exchange.started,
+        bytes_received=answer.bytes_received if answer else 0,
+        error=exchange.error,
+    )
 
 
 def _redirect_target(response: httpx.Response, answer: Answer) -> str | None:

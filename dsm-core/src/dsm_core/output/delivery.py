@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from attrs import frozen
@@ -110,11 +110,7 @@ def finish(call: Call, default_on_gaps: str) -> MarketData:
     counted = _counted(out.gaps, how)
     if not counted:
         return data
-    # Of events nobody knows how many are missing.
-    known = [g.bars for g in counted if g.bars is not None]
-    bars = f", {sum(known)} bar{'s' * (sum(known) != 1)} missing" if known else ""
-    gaps = f"{len(counted)} gap{'s' * (len(counted) != 1)}"
-    message = f"{out.series.key}: {gaps}{bars}; the first: {counted[0]}"
+    message = f"{out.series.key}: {_told(counted)}; the first: {counted[0]}"
     if how == "warn":
         warnings.warn(message, IncompleteDataWarning, stacklevel=caller())
         return data
@@ -147,7 +143,7 @@ def finish_many(calls: Calls, default_on_gaps: str, shape: Shape, on_error: str)
     short = {label: gaps for label, gaps in counted.items() if gaps}
     if short:
         label, gaps = next(iter(short.items()))
-        message = f"{len(short)} of {len(data)} series lack bars; the first: {label}: {gaps[0]}"
+        message = f"{len(short)} of {len(data)} series lack rows; the first: {label}: {gaps[0]}"
         if how == "warn":
             warnings.warn(message, IncompleteDataWarning, stacklevel=caller())
         else:
@@ -156,6 +152,13 @@ def finish_many(calls: Calls, default_on_gaps: str, shape: Shape, on_error: str)
                 f"{message}.", hint="The partial set is in .data.", data=found, gaps=every
             )
     return found
+
+
+def _told(gaps: Sequence[Gap]) -> str:
+    """How many gaps, and how many bars where that is known."""
+    told = f"{len(gaps)} gap{'s' * (len(gaps) != 1)}"
+    missing = sum(gap.bars or 0 for gap in gaps)
+    return f"{told}, {missing} bar{'s' * (missing != 1)} missing" if missing else told
 
 
 def _counted(gaps: Iterable[Gap], how: str) -> list[Gap]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from attrs import frozen
+from attrs import field, frozen
 
 from dsm_core.errors import RequestError
-from dsm_core.fcp.call import Outcome
+from dsm_core.fcp.outcome import Outcome
 from dsm_core.model.interval import Interval
 from dsm_core.model.provenance import Failure, Gap, Segment
 from dsm_core.model.wording import counted
@@ -21,6 +21,7 @@ from dsm_core.output.html import render_html
 from dsm_core.output.pandas_frame import in_zone, to_frame
 from dsm_core.output.polars_frame import to_polars_frame
 from dsm_core.output.resample import resample_outcome
+from dsm_core.schema.chart_type import ChartSchema
 from dsm_core.schema.conform import times_of
 
 if TYPE_CHECKING:
@@ -46,17 +47,21 @@ class Coverage:
         Bars in gaps, those that have not closed aside.
     off_grid
         Bars that the venue stamped off the grid and that were moved to the slot that holds them.
+    gaps
+        How many ranges are not held, also where nobody knows how many rows they should have; those
+        that have not closed aside.
     """
 
     expected: int | None
     rows: int
     missing: int | None
     off_grid: int
+    gaps: int = field(default=0, repr=False)
 
     @property
     def complete(self) -> bool:
-        """Whether no closed bar is missing."""
-        return not self.missing
+        """Whether nothing that has closed is missing."""
+        return not self.gaps
 
 
 class Handle(str):
@@ -101,6 +106,11 @@ class MarketData:
         self._table = table
 
     @property
+    def schema(self) -> ChartSchema:
+        """The chart type of the rows: index, columns, units."""
+        return self._schema
+
+    @property
     def gaps(self) -> tuple[Gap, ...]:
         """What is missing and why, sorted by time."""
         return self._outcome.gaps
@@ -126,7 +136,9 @@ class MarketData:
         out = self._outcome
         closed = [g.bars for g in out.gaps if g.reason != "not_closed_yet"]
         missing = None if out.expected is None else sum(bars or 0 for bars in closed)
-        return Coverage(expected=out.expected, rows=len(self), missing=missing, off_grid=out.off_grid)
+        return Coverage(
+            expected=out.expected, rows=len(self), missing=missing, off_grid=out.off_grid, gaps=len(closed)
+        )
 
     def resample(self, interval: str) -> MarketData:
         """The bars joined to coarser ones, each column by the schema's ``agg``; nothing is fetched.
@@ -149,7 +161,8 @@ class MarketData:
         Raises
         ------
         RequestError
-            When the rows are no bars, or ``interval`` is no whole multiple of theirs.
+            When the rows are no bars, ``interval`` is no whole multiple of theirs, or a column has no
+            ``agg`` in its schema.
         """
         outcome = resample_outcome(self._outcome, Interval(interval))
         return MarketData(outcome, columns=self._columns, with_source=self._with_source)

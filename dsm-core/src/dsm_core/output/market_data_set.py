@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 from html import escape
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
@@ -124,6 +124,7 @@ class MarketDataSet:
             tables.append(table.add_column(0, _LABEL, labels.cast(pa.string())))
         if not tables:
             raise RequestError("No series of the set could be had.", hint="Look into .errors.")
+        self._check_alike([data.schema.arrow() for data in self._data.values()])
         return pa.concat_tables(tables)
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
@@ -151,19 +152,40 @@ class MarketDataSet:
         Returns
         -------
         pandas.DataFrame or dict
+
+        Raises
+        ------
+        RequestError
+            When there is no series, their chart types have other indices, or a wide panel is asked for of
+            events that share their times.
         """
         shape = shape or self._shape
         if shape == "dict":
             return self.frames
-        frames = self.frames
+        self._check_alike([data.schema.index for data in self._data.values()])
         if shape == "long":
-            return _long(frames)
-        return _wide(frames)
+            return _long(self.frames)
+        keyed = next((data.schema for data in self._data.values() if data.schema.key), None)
+        if keyed is not None:
+            raise RequestError(
+                f"{keyed.name} may have several rows of one time, which a wide panel cannot hold.",
+                hint='Use shape="long" or "dict".',
+            )
+        return _wide(self.frames)
 
     @property
     def frames(self) -> dict[str, pd.DataFrame]:
         """A frame by label."""
         return {label: data.to_pandas() for label, data in self._data.items()}
+
+    def _check_alike(self, facts: Sequence[object]) -> None:
+        """Refuse one table of chart types that differ in ``facts``."""
+        if any(fact != facts[0] for fact in facts):
+            names = " and ".join(dict.fromkeys(data.schema.name for data in self._data.values()))
+            raise RequestError(
+                f"The set holds {names}, which do not make one table.",
+                hint='Use shape="dict", or get one chart type at a time.',
+            )
 
     def __repr__(self) -> str:
         rows = sum(map(len, self._data.values()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
@@ -12,23 +12,25 @@ from dsm_core.errors import RequestError
 
 __all__ = ["in_zone", "to_frame"]
 
+_NULLABLE: Final = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+
 
 def to_frame(table: pa.Table, index: str, *, copy: bool) -> pd.DataFrame:
     """Frame of ``table`` with the time column as UTC index.
 
-    Integer columns with nulls become ``Int64``; other nulls NaN, NaT or None.
+    Integer and truth columns with nulls become ``Int64`` and ``boolean``; other nulls NaN, NaT or None.
     """
     holed = {
-        field.name: pd.Int64Dtype()
+        field.name: _NULLABLE[field.type]
         for field in table.schema
-        if pa.types.is_integer(field.type) and table.column(field.name).null_count
+        if field.type in _NULLABLE and table.column(field.name).null_count
     }
     plain: pd.DataFrame = table.drop_columns([index, *holed]).to_pandas(
         split_blocks=not copy, self_destruct=False, zero_copy_only=False
     )
     for name, dtype in holed.items():
         position = table.schema.get_field_index(name) - 1
-        plain.insert(position, name, _integers(table.column(name), dtype))
+        plain.insert(position, name, _nullable(table.column(name), dtype))
     plain.index = pd.DatetimeIndex(table.column(index).to_pandas(), name=index)
     return plain
 
@@ -54,5 +56,5 @@ def in_zone(index: Any, tz: str | tzinfo) -> pd.DatetimeIndex:
     return moved
 
 
-def _integers(column: pa.ChunkedArray, dtype: Any) -> Any:
-    return column.to_pandas(types_mapper={pa.int64(): dtype}.get).array
+def _nullable(column: pa.ChunkedArray, dtype: Any) -> Any:
+    return column.to_pandas(types_mapper={column.type: dtype}.get).array

@@ -15,7 +15,8 @@ import pyarrow as pa
 from attrs import evolve, frozen
 from numpy.typing import NDArray
 
-from dsm_core.fcp.call import Outcome
+from dsm_core.errors import RequestError
+from dsm_core.fcp.outcome import Outcome
 from dsm_core.model.grid import Grid
 from dsm_core.model.interval import Interval
 from dsm_core.model.provenance import Gap, Segment
@@ -69,13 +70,25 @@ def resample_outcome(outcome: Outcome, interval: Interval) -> Outcome:
     Raises
     ------
     RequestError
-        When the rows are no bars, or ``interval`` is not a whole multiple of theirs.
+        When the rows are no bars, ``interval`` is not a whole multiple of theirs, or a column has no
+        ``agg``.
     """
+    _check_joinable(outcome.series.schema)
     grid_to = coarser_grid(outcome.series, interval)
     series = evolve(outcome.series, key=evolve(outcome.series.key, interval=interval), grid=grid_to)
     if outcome.span is None:
         return evolve(outcome, series=series)
     return evolve(_Resampling.of(outcome, outcome.span, grid_to).outcome(), series=series)
+
+
+def _check_joinable(schema: ChartSchema) -> None:
+    lone = next((column.name for column in schema.columns if column.agg is None), None)
+    if lone is not None:
+        raise RequestError(
+            f"{schema.name} cannot be resampled: its schema does not say how values of {lone!r} are joined.",
+            hint="Fetch the interval from its source, or join the rows yourself.",
+            column=lone,
+        )
 
 
 @frozen

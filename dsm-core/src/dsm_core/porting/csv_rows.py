@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -56,12 +56,13 @@ def read_csv(
         )
     except (pa.ArrowException, ValueError) as error:
         raise file.refusal(f"it cannot be read as CSV ({str(error).rstrip('.')})") from error
-    return pa.table({name: _values(file, table, own, times) for name, own in wanted.items()})
-
-
-def _values(file: SourceFile, table: pa.Table, own: str, times: TimeForm) -> Any:
-    values = table.column(own)
-    return read_times(file, values, own, times) if pa.types.is_string(values.type) else values
+    stamps = {schema.index, *(c.name for c in schema.columns if c.dtype == "time")}
+    return pa.table(
+        {
+            name: read_times(file, table.column(own), own, times) if name in stamps else table.column(own)
+            for name, own in wanted.items()
+        }
+    )
 
 
 def _header(file: SourceFile) -> tuple[list[str], bool]:
@@ -107,4 +108,6 @@ def _check(name: str, known: Sequence[str], problem: str) -> None:
 def _kind(name: str, schema: ChartSchema) -> pa.DataType:
     # Numbers are all read as float64, as some programs write counts so; conform makes them whole.
     dtype = next((c.dtype for c in schema.columns if c.name == name), "time")
+    if dtype == "bool":
+        return pa.bool_()
     return pa.float64() if dtype in ("float64", "int64") else pa.string()

@@ -10,17 +10,20 @@ from dsm_core.model.coverage import Ledger, LedgerEntry
 from dsm_core.model.provenance import FINAL_REASONS
 from dsm_core.model.series import SeriesKey
 from dsm_core.model.time_range import RangeSet, TimeRange, from_ns
+from dsm_core.schema.chart_type import Kind
 
 __all__ = ["describe"]
 
 
-def describe(key: SeriesKey, ledger: Ledger) -> str:
+def describe(key: SeriesKey, ledger: Ledger, kind: Kind) -> str:
     """JSON text: ``series``, ``gaps`` and ``provenance``, both sorted; ends are exclusive, times ISO, UTC."""
+    # Between two records of a document nobody can be asked for a third.
+    unknown = ("beyond_history", True) if kind == "documents" else ("not_requested", False)
     told = [_provenance(entry) for entry in ledger if entry.state == "rows"]
-    return json.dumps({"series": str(key), "gaps": list(_gaps(ledger)), "provenance": told})
+    return json.dumps({"series": str(key), "gaps": list(_gaps(ledger, *unknown)), "provenance": told})
 
 
-def _gaps(ledger: Ledger) -> Iterator[dict[str, Any]]:
+def _gaps(ledger: Ledger, unknown: str, is_lost: bool) -> Iterator[dict[str, Any]]:
     known = ledger.ranges()
     found = [
         (entry.start, entry.end, entry.reason or "venue_has_none", _is_final(entry))
@@ -28,7 +31,7 @@ def _gaps(ledger: Ledger) -> Iterator[dict[str, Any]]:
         if entry.state != "rows"
     ]
     if known.span is not None:
-        found += [(r.start, r.end, "not_requested", False) for r in RangeSet.of(known.span) - known]
+        found += [(r.start, r.end, unknown, is_lost) for r in RangeSet.of(known.span) - known]
     for start, end, reason, final in sorted(found):
         yield {**_times(TimeRange(start, end)), "reason": reason, "final": final}
 

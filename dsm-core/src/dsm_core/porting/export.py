@@ -15,9 +15,9 @@ from dsm_core.cache.paths import series_folder
 from dsm_core.errors import RequestError
 from dsm_core.model.coverage import Ledger
 from dsm_core.model.series import SeriesKey, matches
+from dsm_core.plugins.schemas import schema_of
 from dsm_core.porting.description import describe
 from dsm_core.porting.duckdb_file import DuckdbFile, check_duckdb
-from dsm_core.porting.target import schema_of
 from dsm_core.porting.writers import FILE_FORMS, opened, replaced
 from dsm_core.schema.chart_type import ChartSchema
 
@@ -128,7 +128,7 @@ class _Part:
         spans = self.store.periods(self.key, self.schema)
         # Read before the rows, so that damaged files are set aside and told of as what they are: gaps.
         found = (self.store.read(self.key, self.schema, span, columns=()).ledger for span in spans)
-        return describe(self.key, Ledger.of(entry for ledger in found for entry in ledger))
+        return describe(self.key, Ledger.of(entry for ledger in found for entry in ledger), self.schema.kind)
 
 
 def _write_files(parts: Sequence[_Part], folder: Path, form: str) -> Iterator[ExportedSeries]:

@@ -22,7 +22,7 @@ _NAME: Final = re.compile(r"(?P<pair>.+?)-(?P<interval>\d+(?:s|m|h|d|w|Mo|M))(?:
 _KINDS: Final = (None, "spot", "futures")
 _PARTS: Final = re.compile(r"[_\-/:]")
 _LEVELS: Final = 5
-_REMEDY: Final = "Name the series: --series binance/spot/klines/BTCUSDT/1h."
+_REMEDY: Final = "Name the series: --series acme/spot/klines/BTCUSDT/1h."
 
 
 @frozen

@@ -73,7 +73,13 @@ class _Scan:
         import polars as pl  # noqa: PLC0415 - an extra
 
         time = pl.Datetime("ns", "UTC")
-        types: dict[str, Any] = {"float64": pl.Float64, "int64": pl.Int64, "string": pl.String, "time": time}
+        types: dict[str, Any] = {
+            "float64": pl.Float64,
+            "int64": pl.Int64,
+            "bool": pl.Boolean,
+            "string": pl.String,
+            "time": time,
+        }
         columns = {column.name: types[column.dtype] for column in self.schema.columns}
         return {**dict.fromkeys(_LABELS, pl.String), self.schema.index: time, **columns}
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from dsm_core.errors import PluginError, RequestError, UnsupportedChartTypeError, UnsupportedIntervalError
+from dsm_core.errors import RequestError, UnsupportedChartTypeError, UnsupportedIntervalError
 from dsm_core.model.grid import Grid
 from dsm_core.model.names import ChartType, MarketType
 from dsm_core.model.series import SeriesKey
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.registry import default_registry
-from dsm_core.schema.chart_type import ChartSchema, chart_schema
+from dsm_core.plugins.schemas import schema_of
+from dsm_core.schema.chart_type import ChartSchema
 
-__all__ = ["Pair", "Target", "schema_of", "target_of", "venue_symbol"]
+__all__ = ["Pair", "Target", "target_of", "venue_symbol"]
 
 
 @frozen
@@ -39,24 +40,6 @@ class Pair:
 
     def __str__(self) -> str:
         return f"{self.base}/{self.quote}" + (f":{self.settle}" if self.settle else "")
-
-
-def schema_of(key: SeriesKey) -> ChartSchema:
-    """Schema of a series; its provider is asked where the chart type is not one of core's.
-
-    Raises
-    ------
-    UnsupportedChartTypeError
-        When no installed package declares it.
-    """
-    try:
-        return chart_schema(key.chart_type)
-    except UnsupportedChartTypeError as error:
-        try:
-            default_registry.provider(key.provider)
-        except PluginError:
-            raise error from None
-        return chart_schema(key.chart_type)
 
 
 def target_of(key: SeriesKey) -> Target:

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from dsm_core.cache import CacheStore
 from dsm_core.errors import UnsupportedChartTypeError
 from dsm_core.model.interval import Interval
-from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange
+from dsm_core.model.time_range import RangeSet, TimeRange
+from dsm_core.plugins.schemas import schema_of
 from dsm_core.report.coverage import SeriesCoverage, Times
-from dsm_core.schema.chart_type import ChartSchema, chart_schema
+from dsm_core.schema.chart_type import ChartSchema
 from dsm_core.schema.column import Column
 from dsm_core.schema.conform import times_of
 
 __all__ = ["MAX_POINTS", "Points", "read_points"]
 
 MAX_POINTS: Final = 2000
-_MINUTE_NS: Final = 60 * NS_PER_S
 _BUCKETS: Final = tuple(Interval(text) for text in "1m 5m 15m 30m 1h 2h 4h 8h 12h 1d 2d 1w 4w 52w".split())  # noqa: SIM905
 _ROWS_AT_ONCE: Final = 1_000_000
 Values = NDArray[np.float64]
@@ -61,12 +61,12 @@ def read_points(store: CacheStore, series: SeriesCoverage, *, most: int = MAX_PO
     ``close`` is drawn, or where a chart type has no such column, its first float column.
     """
     try:
-        schema = chart_schema(series.key.chart_type)
+        schema = schema_of(series.key)
     except UnsupportedChartTypeError:
         return "no installed package declares this chart type"
     drawn = _drawn(schema)
     if drawn is None:
-        return "this chart type has no number to draw"
+        return "this chart type has no price and no other number to draw"
     if series.first is None or series.last is None:
         return "no rows are held"
     length = series.key.interval.nanoseconds if series.key.interval else None
@@ -120,7 +120,7 @@ def _spans(series: SeriesCoverage, bucket_ns: int) -> Iterator[TimeRange]:
     """Spans from the first to the last row, whose borders cut no bucket."""
     assert series.first is not None
     assert series.last is not None
-    row_ns = series.slot_ns or _MINUTE_NS
+    row_ns = series.slot_ns or max(1, (series.last - series.first) // max(1, series.rows))
     step = -(-_ROWS_AT_ONCE * row_ns // bucket_ns) * bucket_ns
     start = series.first // bucket_ns * bucket_ns
     while start <= series.last:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dsm_core.cache import CacheStore, SeriesLedger
+from dsm_core.errors import UnsupportedChartTypeError
 from dsm_core.model.coverage import NOT_FETCHED, Ledger, LedgerEntry
 from dsm_core.model.grid import Grid, grid_for
 from dsm_core.model.provenance import FINAL_REASONS, Gap
 from dsm_core.model.series import SeriesKey, matches
 from dsm_core.model.time_range import RangeSet, TimeRange
+from dsm_core.plugins.schemas import schema_of
 from dsm_core.report.coverage import SeriesCoverage
 
 __all__ = ["survey"]
@@ -39,16 +41,19 @@ def _coverage(known: SeriesLedger, now: int) -> SeriesCoverage:
     held = ledger.ranges(lambda e: e.state == "rows")
     everything = ledger.ranges()
     span = everything.span
-    missing = RangeSet() if span is None else RangeSet.of(span) - everything
+    unknown = RangeSet() if span is None else RangeSet.of(span) - everything
+    # What a document said between two records that were kept, nobody can tell any more.
+    lost = unknown if _is_document(summary.key) else RangeSet()
+    missing = unknown - lost
     grid = _grid(summary.key, held, rows)
     return SeriesCoverage(
         key=summary.key,
         held=held,
-        holes=ledger.ranges(_is_final),
+        holes=ledger.ranges(_is_final) | lost,
         provisional=ledger.ranges(lambda e: e.state != "rows" and not _is_final(e)),
         missing=missing,
         behind=_behind(span, grid, now),
-        gaps=_gaps(ledger, missing, grid),
+        gaps=_gaps(ledger, missing, lost, grid),
         rows=rows,
         bytes=summary.bytes,
         files=summary.files,
@@ -57,6 +62,16 @@ def _coverage(known: SeriesLedger, now: int) -> SeriesCoverage:
         rows_by_source=dict(sorted(known.rows_by_source.items(), key=lambda pair: (-pair[1], pair[0]))),
         slot_ns=None if grid is None or summary.key.interval is None else summary.key.interval.nanoseconds,
     )
+
+
+def _is_document(key: SeriesKey) -> bool:
+    """Whether the rows are documents; only what has no interval can be."""
+    if key.interval is not None:
+        return False
+    try:
+        return schema_of(key).kind == "documents"
+    except UnsupportedChartTypeError:
+        return False
 
 
 def _grid(key: SeriesKey, held: RangeSet, rows: int) -> Grid | None:
@@ -83,7 +98,7 @@ def _behind(span: TimeRange | None, grid: Grid | None, now: int) -> TimeRange | 
     return TimeRange(span.end, closed_until) if span is not None and span.end < closed_until else None
 
 
-def _gaps(ledger: Ledger, missing: RangeSet, grid: Grid | None) -> tuple[Gap, ...]:
+def _gaps(ledger: Ledger, missing: RangeSet, lost: RangeSet, grid: Grid | None) -> tuple[Gap, ...]:
     """Everything that is not held; neighbours with one reason are one gap."""
     pairs: dict[tuple[str, bool, str], list[tuple[int, int]]] = {}
     for entry in ledger:
@@ -91,6 +106,7 @@ def _gaps(ledger: Ledger, missing: RangeSet, grid: Grid | None) -> tuple[Gap, ..
             why = (entry.reason or "venue_has_none", _is_final(entry), "")
             pairs.setdefault(why, []).append((entry.start, entry.end))
     pairs["not_requested", False, "no call has asked for it"] = [(r.start, r.end) for r in missing]
+    pairs["beyond_history", True, "no record of then was kept"] = [(r.start, r.end) for r in lost]
     gaps = [
         Gap(
             start_ns=r.start,

@@ -6,9 +6,11 @@ from typing import Literal
 
 from attrs import frozen
 
+from dsm_core.schema.contract import check_column
+
 __all__ = ["Aggregation", "Column", "ColumnType"]
 
-ColumnType = Literal["float64", "int64", "string", "time"]
+ColumnType = Literal["float64", "int64", "bool", "string", "time"]
 Aggregation = Literal["first", "max", "min", "last", "sum"]
 
 
@@ -19,13 +21,14 @@ class Column:
     Parameters
     ----------
     name
-        Column name.
+        Column name: letters, digits and underscores, a letter first.
     dtype
-        ``float64``, ``int64``, ``string`` or ``time`` (nanoseconds, UTC).
+        ``float64``, ``int64``, ``bool``, ``string`` or ``time`` (nanoseconds, UTC).
     unit
         What one unit is, in words.
     agg
-        How values of several bars become one.
+        How values of several bars become one: ``first``, ``max``, ``min``, ``last`` or ``sum``. None
+        where no joined value means anything; such bars cannot be resampled.
     required
         A source must deliver it; else a source that lacks it leaves it null.
     nullable
@@ -34,13 +37,23 @@ class Column:
         For ``time``: cut to whole milliseconds.
     ends_slot
         For ``time``: where a source lacks it, the last millisecond of the bar's slot.
+
+    Raises
+    ------
+    PluginContractError
+        Naming the value and those there are.
     """
 
     name: str
     dtype: ColumnType
     unit: str
-    agg: Aggregation = "last"
+    agg: Aggregation | None = "last"
     required: bool = True
     nullable: bool = False
     whole_ms: bool = False
     ends_slot: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        check_column(
+            self.name, self.dtype, self.agg, is_time_only=self.whole_ms or self.ends_slot, unit=self.unit
+        )

@@ -20,6 +20,8 @@ from dsm_core.model.grid import Grid
 from dsm_core.model.time_range import EARLIEST_NS, LATEST_NS, NS_PER_MS, TimeRange, iso
 from dsm_core.schema.chart_type import ChartSchema
 from dsm_core.schema.column import Column
+from dsm_core.schema.event_rows import apart
+from dsm_core.schema.record import record_columns
 
 __all__ = ["Conformed", "conform", "empty_table", "times_of"]
 
@@ -27,6 +29,7 @@ _NO_TIMES: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 _TYPES: Final = {
     "float64": pa.float64(),
     "int64": pa.int64(),
+    "bool": pa.bool_(),
     "string": pa.string(),
     "time": pa.timestamp("ns", "UTC"),
 }
@@ -38,13 +41,14 @@ _UNREADABLE: Final = (TypeError, ValueError, OverflowError, NotImplementedError)
 class Conformed:
     """Rows in their schema, and what was mended on the way.
 
-    ``outside`` counts rows that the span cut off.
+    ``outside`` counts rows that the span cut off, ``later`` those of them that come after it.
     ``off_grid`` holds the slots (int64 ns) whose bar was stamped off the grid and moved there.
     """
 
     table: pa.Table
     duplicates: int = 0
     outside: int = 0
+    later: int = 0
     off_grid: NDArray[np.int64] = _NO_TIMES
 
 
@@ -68,6 +72,7 @@ def conform(
     snap: bool = False,
     absent: frozenset[str] = frozenset(),
     span: TimeRange | None = None,
+    stamp: int | None = None,
 ) -> Conformed:
     """Bring ``rows`` to ``schema``.
 
@@ -85,21 +90,29 @@ def conform(
         Columns that the source does not have; they become null.
     span
         Rows outside it are dropped.
+    stamp
+        Index of rows that come without one, UTC nanoseconds.
 
     Returns
     -------
     Conformed
-        Rows sorted by the index, each time once. No rows are an empty table, whatever their columns.
+        Rows sorted by the index, each time once; where the schema has a key, by index and key, each
+        pair of them once. Of what comes twice the later row stays. No rows are an empty table,
+        whatever their columns.
 
     Raises
     ------
     SchemaMismatchError
         When a column is missing, a value is not of its type, a required value is absent or not
-        finite, or a bar stands off the grid. The message names the column and the first bad value.
+        finite, a bar stands off the grid, or two different events without a key share an instant.
+        The message names the column and the first bad value.
     """
     table = _arrow(rows, schema)
     if not len(table):
         return Conformed(empty_table(schema))
+    if stamp is not None and schema.index not in table.column_names:
+        stamps = pa.array(np.full(len(table), stamp)).cast(_TYPES["time"])
+        table = table.append_column(schema.index, stamps)
     index = _time_column(table, Column(schema.index, "time", "UTC"))
     if grid is not None:
         table, absent = _with_slot_ends(table, schema, grid, index, absent)
@@ -107,14 +120,18 @@ def conform(
     table = pa.Table.from_arrays(columns, schema=schema.arrow())
     _check_order(table, schema)
     times = np.asarray(columns[0].cast(pa.int64()))
-    table, times, duplicates, off_grid = _on_grid(table, times, grid, snap, schema)
-    outside = 0
+    if schema.kind == "events":
+        table, times, duplicates = apart(table, times, schema)
+        off_grid = _NO_TIMES
+    else:
+        table, times, duplicates, off_grid = _on_grid(table, times, grid, snap, schema)
+    outside = later = 0
     if span is not None and len(times) and not (times[0] >= span.start and times[-1] < span.end):
         a, b = np.searchsorted(times, [span.start, span.end])
-        outside = len(table) - int(b - a)
+        outside, later = len(table) - int(b - a), len(table) - int(b)
         table = table.slice(a, b - a)
         off_grid = off_grid[(off_grid >= span.start) & (off_grid < span.end)]
-    return Conformed(table, duplicates, outside, off_grid)
+    return Conformed(table, duplicates, outside, later, off_grid)
 
 
 def _with_slot_ends(
@@ -153,7 +170,7 @@ def _table(rows: Any, schema: ChartSchema) -> pa.Table | None:
     if isinstance(rows, pa.RecordBatch):
         return pa.Table.from_batches([rows])
     if isinstance(rows, Mapping):
-        return pa.table(dict(rows))
+        return pa.table(record_columns(rows, schema) if schema.kind == "documents" else dict(rows))
     if hasattr(rows, "reset_index") and hasattr(rows, "columns"):
         frame = rows.reset_index() if rows.index.name == schema.index else rows
         return pa.Table.from_pandas(frame, preserve_index=False)
@@ -174,7 +191,8 @@ def _column(table: pa.Table, column: Column, absent: frozenset[str]) -> pa.Array
     if column.dtype == "time":
         return _time_column(table, column)
     values = _one_chunk(table, column)
-    if pa.types.is_temporal(values.type) or pa.types.is_boolean(values.type):
+    is_bool = pa.types.is_boolean(values.type)
+    if pa.types.is_temporal(values.type) or (is_bool and column.dtype != "bool"):
         raise _mismatch(column.name, f"holds {values.type}, not {column.dtype}")
     try:
         values = _cast(values, column)
@@ -192,6 +210,10 @@ def _cast(values: pa.Array, column: Column) -> pa.Array:
     if column.nullable and pa.types.is_floating(values.type):
         nan = pc.is_nan(values)
         values = pc.if_else(nan, pa.scalar(None, values.type), values) if pc.any(nan).as_py() else values
+    if column.dtype == "bool" and not (pa.types.is_boolean(values.type) or pa.types.is_string(values.type)):
+        odd = pc.and_(pc.not_equal(values, 0), pc.not_equal(values, 1))
+        if pc.any(odd).as_py():
+            raise ValueError(f"{values.filter(odd)[0].as_py()!r} is neither true nor false")
     # Unsafe is right for integers only: those that float64 cannot hold are rounded to the nearest.
     is_rounded = pa.types.is_integer(values.type) and column.dtype == "float64"
     return values.cast(target, safe=not is_rounded)
@@ -228,6 +250,8 @@ def _time_column(table: pa.Table, column: Column) -> pa.Array:
     values = _one_chunk(table, column)
     if values.null_count and not column.nullable:
         raise _mismatch(column.name, f"{values.null_count} values are absent")
+    if pa.types.is_null(values.type):
+        values = values.cast(_TYPES["time"])
     if not pa.types.is_timestamp(values.type):
         raise _mismatch(column.name, f"holds {values.type}, not times; give its unit")
     try:
