@@ -179,3 +179,22 @@ def test_a_real_process_prints_nothing_but_rows_on_stdout(shell: Shell) -> None:
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 25
     assert done.stderr == ""
+
+
+def test_an_option_of_the_client_is_part_of_the_series(run: Run) -> None:
+    asked = ("get", "BTCUSDT", "--chart-type", "funding_rate", "--market", "um", "--start", "2024-03-01")
+    result = run(*asked, "--end", "2024-03-01", "--option", "rate_type=all", "--format", "json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["series"] == "binance/futures_usdt/funding_rate/BTCUSDT;rate_type=all"
+    wrong = run(*asked, "--option", "rate_tpye=all")
+    assert wrong.exit_code == 4
+    assert "rate_type" in wrong.stderr
+    for text in ("rate_type", "=all", "rate_type="):
+        assert "NAME=VALUE" in run(*asked, "--option", text).stderr
+    assert "twice" in run(*asked, "--option", "rate_type=all", "--option", "rate_type=all").stderr
+
+
+def test_a_misspelt_chart_type_names_the_one_that_was_meant(run: Run) -> None:
+    result = run(*DAY, "--chart-type", "klinse")
+    assert result.exit_code == 4
+    assert "Did you mean 'klines'?" in result.stderr

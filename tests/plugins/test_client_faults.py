@@ -270,3 +270,8 @@ def test_a_client_that_never_answers_ends_with_the_deadline(desk: Desk) -> None:
     finally:
         done.set()
     assert isinstance(caught.value.__cause__, SourceTimeoutError)
+
+
+def test_nobody_is_told_to_try_again_what_cannot_help(desk: Desk) -> None:
+    with pytest.raises(AllSourcesFailedError, match="Trying again will not help"):
+        get(desk.of_clients(Faulty))

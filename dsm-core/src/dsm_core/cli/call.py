@@ -78,6 +78,7 @@ def _call(asked: SeriesArguments) -> dict[str, Any]:
         "last": asked["last"],
         "columns": asked["columns"],
         "enforce_source": asked["source"],
+        "options": asked["options"] or None,
     }
 
 

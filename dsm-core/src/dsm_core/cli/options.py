@@ -50,6 +50,7 @@ class SeriesArguments(TypedDict):
     chart_type: str | None
     source: str
     columns: tuple[str, ...] | None
+    options: dict[str, str]
     cache_dir: Path | None
     config: Path | None
     no_cache: bool
@@ -132,6 +133,18 @@ def _split_columns(_: click.Context, __: click.Parameter, text: str | None) -> t
     return names
 
 
+def _pairs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise click.BadParameter(f"{text!r} is no NAME=VALUE, such as adjusted=true")
+        if name in pairs:
+            raise click.BadParameter(f"{name!r} is given twice")
+        pairs[name] = value
+    return pairs
+
+
 def _bars_or_span(_: click.Context, __: click.Parameter, text: str | None) -> str | int | None:
     return int(text) if text is not None and text.isascii() and text.isdecimal() else text
 
@@ -156,6 +169,8 @@ _ROWS = (
     click.option("--source", default="auto", show_default=True, metavar="NAME",
                  help="Only rows of one source, or `cache` for no request at all."),
     click.option("--columns", callback=_split_columns, metavar="A,B", help="Which columns, in that order."),
+    click.option("--option", "options", callback=_pairs, multiple=True, metavar="NAME=VALUE",
+                 help="An option of the client, which `dsm providers NAME` tells; may be repeated."),
 )  # fmt: skip
 _PLACES = (cache_dir_option, config_option)
 _NO_CACHE = click.option("--no-cache", is_flag=True, help="Neither read nor write the cache.")

@@ -21,9 +21,11 @@ __all__ = ["check_columns", "check_source", "reading", "serving", "unserved"]
 def unserved(provider: Provider, market: MarketType, chart: ChartType) -> UnsupportedChartTypeError:
     """The error of a chart type that the provider has no client for."""
     has = sorted({c.spec.chart_type for c in provider.clients if c.spec.market_type == market})
+    close = get_close_matches(chart.value, has, n=1)
+    guess = f"Did you mean {str(close[0])!r}? " if close else ""
     return UnsupportedChartTypeError(
         f"Provider {provider.name!r} has no {chart.value!r} of {market.value!r}.",
-        hint=f"It has: {', '.join(has)}; `dsm providers` lists what is installed.",
+        hint=f"{guess}It has: {', '.join(has)}; `dsm providers` lists what is installed.",
         chart_type=chart.value,
         market_type=market.value,
     )

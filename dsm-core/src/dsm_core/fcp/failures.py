@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dsm_core.errors import AllSourcesFailedError
+from dsm_core.errors import AccessDeniedError, AllSourcesFailedError, ClientFailedError
 from dsm_core.model.provenance import Failure
 from dsm_core.model.series import SeriesKey
 from dsm_core.plugins.task import Task
@@ -35,9 +35,12 @@ def add_failure(failures: list[Failure], source: str, task: Task, error: Excepti
 def all_failed(key: SeriesKey, failures: Sequence[Failure]) -> AllSourcesFailedError:
     """The error of a call that brought no row."""
     told = "; ".join(dict.fromkeys(str(f) for f in failures[-3:]))
+    lasting = all(isinstance(f.error, AccessDeniedError | ClientFailedError) for f in failures)
     return AllSourcesFailedError(
         f"No source delivered {key}: {told.rstrip('.')}.",
-        hint="Try again later, or ask for a range that the cache holds.",
+        hint="Trying again will not help before the cause is mended."
+        if lasting
+        else "Try again later, or ask for a range that the cache holds.",
         series=str(key),
         attempts=[str(f) for f in failures],
     )
