@@ -67,7 +67,7 @@ def test_without_the_extra_the_message_names_it(
     def find(name: str, package: str | None = None) -> Any:
         return None if name == "aiohttp" else usual(name, package)
 
-    monkeypatch.setattr("dsm_binance.commands.missing.find_spec", find)
+    monkeypatch.setattr("dsm_core.emulation.command.find_spec", find)
     result = run(*args)
     assert result.exit_code == 4
     assert "pip install 'dsm-binance[emulator]'" in result.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dsm_binance.commands.missing import check_emulator
+from dsm_core.emulation.command import check_emulator
 
 __all__ = ["demo"]
 
@@ -17,7 +17,7 @@ def demo(ctx: click.Context) -> None:
     Gets klines from a local Binance that had an outage and whose archive ends yesterday, then the same
     again from the cache. Exits with 1 unless the second call sends no request and gives the same rows.
     """
-    check_emulator()
+    check_emulator("dsm-binance")
     from dsm_binance.commands.demo_run import run_demo  # noqa: PLC0415 - brings pandas, Arrow and aiohttp
 
     if not run_demo():

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import click
 
-from dsm_binance.commands.missing import check_emulator
+from dsm_core.emulation.command import check_emulator, configuration_text, serve
 
 if TYPE_CHECKING:
     from dsm_binance.emulator import Emulator
 
 __all__ = ["emulate"]
-
-_LOOK_EVERY_S: Final = 0.1
 
 
 @click.command()
@@ -40,16 +32,12 @@ def emulate(port: int, data: Sequence[Path], faults: Sequence[str]) -> None:
     Prints the configuration that points DSM at it: save it, and name the file in DSM_CONFIG. Its cache
     is a temporary folder, as the prices are invented.
     """
-    check_emulator()
+    check_emulator("dsm-binance")
     venue = _venue(port, data, faults)
-    with tempfile.TemporaryDirectory(prefix="dsm-emulator-", ignore_cleanup_errors=True) as scratch:
-        with _stop_signals() as stopped, _started(venue):
-            click.echo(_yaml(venue.endpoints, Path(scratch)))
-            _warn_of_cache()
-            click.echo("Serving until Ctrl-C.", err=True)
-            while not stopped:
-                time.sleep(_LOOK_EVERY_S)
-        click.echo(f"Stopped after {len(venue.requests)} requests.", err=True)
+    serve(
+        venue,
+        lambda scratch: configuration_text(scratch, "binance", "spot", {"endpoints": venue.endpoints}),
+    )
 
 
 def _venue(port: int, data: Sequence[Path], faults: Sequence[str]) -> Emulator:
@@ -59,56 +47,3 @@ def _venue(port: int, data: Sequence[Path], faults: Sequence[str]) -> Emulator:
         return Emulator(data=data, faults=[Fault.parse(text) for text in faults], port=port)
     except (ValueError, FileNotFoundError) as error:
         raise click.UsageError(str(error)) from error
-
-
-@contextmanager
-def _started(venue: Emulator) -> Iterator[None]:
-    try:
-        venue.start()
-    except OSError as error:
-        raise click.ClickException(f"The port cannot be opened: {error.strerror or error}.") from error
-    try:
-        yield
-    finally:
-        venue.stop()
-
-
-@contextmanager
-def _stop_signals() -> Iterator[Sequence[int]]:
-    """What SIGINT and SIGTERM were sent so far, also where a shell has set SIGINT to be ignored.
-
-    They raise nothing: Ctrl-C is how this command ends, and may come while it starts or cleans up.
-    """
-    sent: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda number, _: sent.append(number)) for number in numbers]
-    try:
-        yield sent
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
-
-
-def _warn_of_cache() -> None:
-    if os.environ.get("DSM_CACHE_DIR"):
-        click.echo(
-            "warning: DSM_CACHE_DIR is set and wins over this file; unset it, or invented rows go there.",
-            err=True,
-        )
-
-
-def _yaml(endpoints: Mapping[str, Any], scratch: Path) -> str:
-    # JSON's texts and lists are YAML's too.
-    lines = [
-        "cache:",
-        f"  dir: {json.dumps(str(scratch / 'cache'))}",
-        "http:",
-        f"  state_dir: {json.dumps(str(scratch / 'state'))}",
-        "defaults:",
-        "  provider: binance",
-        "  market_type: spot",
-        "providers:",
-        "  binance:",
-        "    endpoints:",
-    ]
-    return "\n".join([*lines, *(f"      {key}: {json.dumps(urls)}" for key, urls in endpoints.items())])

@@ -14,7 +14,6 @@ from hashlib import md5, sha256
 from threading import RLock
 from typing import Final
 
-from dsm_binance.emulator.clock import Clock, to_ms
 from dsm_binance.emulator.funding_book import in_archive
 from dsm_binance.emulator.funding_rows import Settlement, funding_csv
 from dsm_binance.emulator.intervals import DAY_MS, SECOND_MS
@@ -22,8 +21,8 @@ from dsm_binance.emulator.paths import ArchivePath
 from dsm_binance.emulator.recorded import Row
 from dsm_binance.emulator.rows import Book, bars_csv, rows_csv
 from dsm_binance.emulator.series import Series
-from dsm_binance.emulator.store import Store
 from dsm_binance.emulator.zip_text import edited_zip, micros_from, zip_bytes
+from dsm_core.emulation import Clock, Store, to_ms
 
 __all__ = ["CHECKSUM", "Archive", "StoredObject", "archive_key"]
 

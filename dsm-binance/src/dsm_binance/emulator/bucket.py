@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from dsm_binance.emulator.archive import CHECKSUM, Archive
-from dsm_binance.emulator.clock import Clock, from_ms
 from dsm_binance.emulator.instruments import Market
 from dsm_binance.emulator.intervals import ARCHIVE_NAMES, DAY_MS, INTERVALS
 from dsm_binance.emulator.kinds import BAR_KINDS, KLINES, BarKind, bar_kind
 from dsm_binance.emulator.paths import FOLDERS, FUNDING, ArchivePath, Frequency, has_folder
 from dsm_binance.emulator.series import Series
+from dsm_core.emulation import Clock, from_ms
 
 __all__ = ["Bucket"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dsm_binance.emulator.clock import to_ms
 from dsm_binance.emulator.instruments import FAR_FUTURE_MS, Listing, Market
+from dsm_core.emulation import to_ms
 
 __all__ = ["exchange_info", "is_known"]
 

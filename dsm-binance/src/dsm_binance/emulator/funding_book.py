@@ -12,13 +12,12 @@ from typing import Final
 
 import numpy as np
 
-from dsm_binance.emulator.clock import to_ms
 from dsm_binance.emulator.funding_rows import Settlement, draw_settlements, read_funding
 from dsm_binance.emulator.generator import Generator
 from dsm_binance.emulator.instruments import Listing, Market
 from dsm_binance.emulator.intervals import INTERVALS
 from dsm_binance.emulator.recorded import Recordings
-from dsm_binance.emulator.store import Store
+from dsm_core.emulation import Store, to_ms
 
 __all__ = ["FundingBook", "in_archive"]
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from dsm_binance.emulator.clock import Clock, to_ms
 from dsm_binance.emulator.exchange_info import is_known
 from dsm_binance.emulator.funding_rows import Settlement
 from dsm_binance.emulator.instruments import Listing, Market
 from dsm_binance.emulator.params import number, row_limit, symbol_of
-from dsm_binance.emulator.replies import Reply, bad_request, json_reply
+from dsm_binance.emulator.replies import bad_request, json_reply
 from dsm_binance.emulator.rows import Book
 from dsm_binance.emulator.schedule import DEFAULT_HOURS
+from dsm_core.emulation import Clock, Reply, to_ms
 
 __all__ = ["FundingRest"]
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
-from dsm_binance.emulator.clock import to_ms
 from dsm_binance.emulator.instruments import Listing
 from dsm_binance.emulator.intervals import MINUTE_MS
+from dsm_core.emulation import to_ms
 
 __all__ = [
     "FUNDING_HEADER",

@@ -13,18 +13,18 @@ from aiohttp import web
 
 from dsm_binance.emulator.archive import CHECKSUM, Archive
 from dsm_binance.emulator.bucket import Bucket
-from dsm_binance.emulator.clock import Clock
-from dsm_binance.emulator.delivery import send, spoil
-from dsm_binance.emulator.faults import Fault, FaultBox
+from dsm_binance.emulator.delivery import spoil
+from dsm_binance.emulator.faults import Fault
 from dsm_binance.emulator.instruments import Market
-from dsm_binance.emulator.journal import Journal, Kind, RequestRecord
+from dsm_binance.emulator.journal import Kind, RequestRecord
 from dsm_binance.emulator.kinds import BAR_KINDS
-from dsm_binance.emulator.limits import Limits, Verdict
+from dsm_binance.emulator.limits import Limits
 from dsm_binance.emulator.listing import answer_listing
 from dsm_binance.emulator.paths import FOLDERS
-from dsm_binance.emulator.replies import Reply, api_error, no_such_key
+from dsm_binance.emulator.replies import api_error, no_such_key
 from dsm_binance.emulator.rest import FUNDING_KINDS, FUTURES_KINDS, ROOTS, Rest, weight_of
 from dsm_binance.emulator.vision import answer_object
+from dsm_core.emulation import Clock, FaultBox, Journal, Reply, Verdict, send
 
 __all__ = ["Gate", "Rooms"]
 
@@ -47,8 +47,8 @@ class Rooms:
     archive: Archive | None
     rest: Rest | None
     limits: Limits
-    faults: FaultBox
-    journal: Journal
+    faults: FaultBox[Fault]
+    journal: Journal[RequestRecord]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from dsm_binance.emulator.bars import Bars
 from dsm_binance.emulator.instruments import Listing
 from dsm_binance.emulator.intervals import MINUTE_MS, SECOND_MS, IntArray
-from dsm_binance.emulator.noise import BILLION, HashArray, bits, hashed, key_of, lattices, waves
+from dsm_core.emulation.noise import BILLION, HashArray, bits, hashed, key_of, lattices, waves
 
 __all__ = ["Generator"]
 

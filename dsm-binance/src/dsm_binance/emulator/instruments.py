@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Final, Literal, NamedTuple
 
-from dsm_binance.emulator.clock import to_ms
 from dsm_binance.emulator.intervals import MINUTE_MS
 from dsm_binance.emulator.kinds import INDEX, KLINES, BarKind, pair_of
 from dsm_binance.emulator.schedule import FundingChange, Schedule
+from dsm_core.emulation import to_ms
 
 __all__ = ["DEFAULT_LISTINGS", "FAR_FUTURE_MS", "MARKETS", "Decimals", "Listing", "Market", "Outage"]
 

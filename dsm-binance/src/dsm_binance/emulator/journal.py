@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from threading import Lock
 from typing import Literal
 
-__all__ = ["Journal", "Kind", "RequestRecord"]
+__all__ = ["Kind", "RequestRecord"]
 
 Kind = Literal[
     "klines",
@@ -57,26 +56,3 @@ class RequestRecord:
     when: float
     kind: Kind
     port: int = 0
-
-
-class Journal:
-    """A list of requests that any thread may read."""
-
-    def __init__(self) -> None:
-        self._records: list[RequestRecord] = []
-        self._lock = Lock()
-
-    def add(self, record: RequestRecord) -> None:
-        """Append a request."""
-        with self._lock:
-            self._records.append(record)
-
-    def all(self) -> list[RequestRecord]:
-        """Give a copy of everything so far."""
-        with self._lock:
-            return list(self._records)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        with self._lock:
-            self._records.clear()

@@ -17,10 +17,10 @@ from xml.sax.saxutils import escape
 
 from dsm_binance.emulator.archive import CHECKSUM, Archive
 from dsm_binance.emulator.bucket import Bucket
-from dsm_binance.emulator.clock import from_ms
 from dsm_binance.emulator.intervals import DAY_MS
 from dsm_binance.emulator.paths import ArchivePath
-from dsm_binance.emulator.replies import XML, Reply
+from dsm_binance.emulator.replies import XML
+from dsm_core.emulation import Reply, from_ms
 
 __all__ = ["BUILT_ROWS", "answer_listing"]
 

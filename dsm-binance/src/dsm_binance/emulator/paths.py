@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Final, Literal
 
-from dsm_binance.emulator.clock import to_ms
 from dsm_binance.emulator.instruments import Market
 from dsm_binance.emulator.intervals import ARCHIVE_NAMES, DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS, Interval
 from dsm_binance.emulator.kinds import BAR_KINDS, KLINES, BarKind, bar_kind
+from dsm_core.emulation import to_ms
 
 __all__ = ["FOLDERS", "FUNDING", "ArchivePath", "Frequency", "has_folder"]
 

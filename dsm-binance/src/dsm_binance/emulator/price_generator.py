@@ -15,7 +15,7 @@ from dsm_binance.emulator.generator import Generator
 from dsm_binance.emulator.instruments import Decimals, Listing
 from dsm_binance.emulator.intervals import MINUTE_MS, IntArray
 from dsm_binance.emulator.kinds import INDEX, PREMIUM, BarKind
-from dsm_binance.emulator.noise import BILLION, bits, hashed, key_of, lattices, waves
+from dsm_core.emulation.noise import BILLION, bits, hashed, key_of, lattices, waves
 
 __all__ = ["PriceGenerator", "price_decimals"]
 

@@ -18,10 +18,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from dsm_binance.emulator.clock import from_ms
 from dsm_binance.emulator.instruments import Listing, Market
 from dsm_binance.emulator.kinds import BAR_KINDS, INDEX, KLINES, BarKind, bar_kind, pair_of
 from dsm_binance.emulator.paths import ArchivePath
+from dsm_core.emulation import from_ms
 
 __all__ = ["RECORDED", "Recording", "Recordings", "Row", "read_rows"]
 

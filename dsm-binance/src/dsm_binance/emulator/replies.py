@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 from xml.sax.saxutils import escape
 
-__all__ = ["JSON", "XML", "BadRequestError", "Reply", "api_error", "bad_request", "json_reply", "no_such_key"]
+from dsm_core import emulation
+from dsm_core.emulation import RefusalError, Reply
+
+__all__ = ["JSON", "XML", "BadRequestError", "api_error", "bad_request", "json_reply", "no_such_key"]
 
 JSON: Final = "application/json;charset=UTF-8"
 XML: Final = "application/xml"
 
 
-@dataclass(frozen=True)
-class Reply:
-    """One answer, whole."""
-
-    status: int
-    body: bytes
-    content_type: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-class BadRequestError(Exception):
+class BadRequestError(RefusalError):
     """What a REST endpoint refuses, as the reply it gives."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(reply.body.decode())
-        self.reply = reply
 
 
 def json_reply(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
     """Give a value as the venue writes JSON: no spaces, UTF-8 as it is."""
-    body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
-    return Reply(status, body, JSON, headers or {})
+    return emulation.json_reply(value, status, headers, JSON)
 
 
 def api_error(code: int, msg: str, status: int = 400, headers: Mapping[str, str] | None = None) -> Reply:

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from dsm_binance.emulator.clock import Clock
 from dsm_binance.emulator.exchange_info import exchange_info, is_known
 from dsm_binance.emulator.funding_rest import FundingRest
 from dsm_binance.emulator.instruments import Listing, Market
 from dsm_binance.emulator.intervals import DAY_MS, INTERVALS, Interval
 from dsm_binance.emulator.journal import Kind
 from dsm_binance.emulator.kinds import BAR_KINDS, INDEX, KLINES, PRICE_KINDS, BarKind
-from dsm_binance.emulator.limits import WeightPool
 from dsm_binance.emulator.params import (
     NUMBER,
     illegal_symbol,
@@ -26,9 +24,10 @@ from dsm_binance.emulator.params import (
     symbol_of,
 )
 from dsm_binance.emulator.recorded import Row
-from dsm_binance.emulator.replies import BadRequestError, Reply, bad_request, json_reply
+from dsm_binance.emulator.replies import BadRequestError, bad_request, json_reply
 from dsm_binance.emulator.rows import Book
 from dsm_binance.emulator.series import Series
+from dsm_core.emulation import Clock, Reply, WeightPool
 
 __all__ = ["FUNDING_KINDS", "FUTURES_KINDS", "ROOTS", "Rest", "weight_of"]
 

@@ -20,7 +20,7 @@ from dsm_binance.emulator.paths import ArchivePath
 from dsm_binance.emulator.recorded import Recordings, Row
 from dsm_binance.emulator.series import Series
 from dsm_binance.emulator.series_making import make_series
-from dsm_binance.emulator.store import Store
+from dsm_core.emulation import Store
 
 __all__ = ["Book", "bars_csv", "rows_csv"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
-from dsm_binance.emulator.clock import to_ms
 from dsm_binance.emulator.intervals import HOUR_MS
+from dsm_core.emulation import to_ms
 
 __all__ = ["DEFAULT_HOURS", "FUNDING_HOURS", "FundingChange", "Schedule"]
 

@@ -13,7 +13,7 @@ from dsm_binance.emulator.instruments import Listing, Outage
 from dsm_binance.emulator.intervals import HOUR_MS, INTERVALS, MINUTE_MS, SECOND_MS, Interval
 from dsm_binance.emulator.kinds import KLINES, BarKind
 from dsm_binance.emulator.price_generator import PriceGenerator, price_decimals
-from dsm_binance.emulator.store import Store
+from dsm_core.emulation import Store
 
 __all__ = ["Series"]
 

@@ -7,13 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from dsm_binance.emulator.bars import Bars
-from dsm_binance.emulator.clock import from_ms
 from dsm_binance.emulator.generator import Generator
 from dsm_binance.emulator.instruments import FAR_FUTURE_MS, Listing, Market, Outage
 from dsm_binance.emulator.kinds import INDEX, MARK, PREMIUM, BarKind
 from dsm_binance.emulator.price_generator import PriceGenerator
 from dsm_binance.emulator.series import Series
-from dsm_binance.emulator.store import Store
+from dsm_core.emulation import Store, from_ms
 
 __all__ = ["make_series"]
 

@@ -6,26 +6,23 @@ import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from dsm_binance.emulator.archive import Archive
-from dsm_binance.emulator.clock import Clock
-from dsm_binance.emulator.faults import Fault, FaultBox
+from dsm_binance.emulator.faults import Fault
 from dsm_binance.emulator.funding_rest import FundingRest
 from dsm_binance.emulator.gate import Gate, Rooms
 from dsm_binance.emulator.instruments import DEFAULT_LISTINGS, Listing, Outage
-from dsm_binance.emulator.journal import Journal, RequestRecord
-from dsm_binance.emulator.limits import Limits, WeightPool
-from dsm_binance.emulator.loopback import HOST, Loopback
+from dsm_binance.emulator.journal import RequestRecord
+from dsm_binance.emulator.limits import Limits
 from dsm_binance.emulator.recorded import Recordings
 from dsm_binance.emulator.rest import Rest
 from dsm_binance.emulator.rows import Book
+from dsm_core.emulation import HOST, Clock, EmulatedVenue, WeightPool
 
 __all__ = ["Emulator"]
 
 
-class Emulator:
+class Emulator(EmulatedVenue[RequestRecord, Fault]):
     """A Binance on 127.0.0.1: archive, listing, and REST of spot, USDS-M (`um`) and COIN-M (`cm`).
 
     Parameters
@@ -79,8 +76,6 @@ class Emulator:
     b'{"serverTime":1717200000000}'
     """
 
-    _server: Loopback | None = None
-
     def __init__(  # noqa: PLR0913 - each argument is one switch of the venue, all but four by name only
         self,
         data: Iterable[Path | str] = (),
@@ -108,8 +103,8 @@ class Emulator:
         lacking: Mapping[str, Iterable[str]] | None = None,
         slow_lag_months: int = 1,
     ) -> None:
+        super().__init__(faults)
         self.clock = Clock(now, running=running)
-        self._journal, self._faults = Journal(), FaultBox(faults)
         book = _book(data, listings, outages, seed, index_by_contract=index_by_contract)
         self._archive = Archive(book, self.clock, missing, lacking, slow_lag_months) if vision else None
         spot, futures = (WeightPool(w, window_s, ban_after, ban_s) for w in (spot_weight, futures_weight))
@@ -118,67 +113,21 @@ class Emulator:
         funding = FundingRest(book, self.clock, cm_mark_price)
         interface = Rest(book, self.clock, self._limits.weights, funding) if rest else None
         rooms = Rooms(self.clock, self._archive, interface, self._limits, self._faults, self._journal)
-        self._gate = Gate(rooms, _prefixes(spot_hosts, rest, vision))
-        self._ports = [port + number if port else 0 for number in range(len(self._gate.prefixes))]
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def start(self) -> Self:
-        """Open the ports; on a running venue this does nothing.
-
-        Raises
-        ------
-        OSError
-            The port is taken; give another one, or 0.
-        """
-        if self._server is None:
-            self._server = Loopback(self._gate.handle, self._ports, self._gate.release)
-        return self
-
-    def stop(self) -> None:
-        """Close every connection and port; what was asked can still be read."""
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
+        self._prefixes = _prefixes(spot_hosts, rest, vision)
+        ports = [port + number if port else 0 for number in range(len(self._prefixes))]
+        self.listen(Gate(rooms, self._prefixes), ports)
 
     @property
     def endpoints(self) -> dict[str, str | list[str]]:
         """The base URL of each endpoint key; ``spot`` is a list when there are several hosts."""
         found: dict[str, list[str]] = {}
-        for (prefix, endpoint), port in zip(self._gate.prefixes.items(), self._running().ports, strict=True):
+        for (prefix, endpoint), port in zip(self._prefixes.items(), self._running().ports, strict=True):
             found.setdefault(endpoint, []).append(f"http://{HOST}:{port}/{prefix}")
         return {endpoint: urls if len(urls) > 1 else urls[0] for endpoint, urls in found.items()}
-
-    @property
-    def requests(self) -> list[RequestRecord]:
-        """Every request so far, a copy."""
-        return self._journal.all()
-
-    def clear_requests(self) -> None:
-        """Forget the requests so far."""
-        self._journal.clear()
-
-    def add_fault(self, fault: Fault) -> None:
-        """Let one more thing go wrong."""
-        self._faults.add(fault)
-
-    def clear_faults(self) -> None:
-        """Let nothing go wrong any more."""
-        self._faults.clear()
 
     def reset_limits(self) -> None:
         """Forget used weight, funding requests and bans."""
         self._limits.reset()
-
-    def release(self) -> None:
-        """Hang up on everyone whom a ``timeout`` keeps waiting."""
-        self._running().call(self._gate.release)
 
     def republish(
         self,
@@ -208,12 +157,6 @@ class Emulator:
             msg = f"cannot republish {path!r}: this emulator has no archive (vision=False)"
             raise ValueError(msg)
         self._archive.republish(path, changed, withdrawn)
-
-    def _running(self) -> Loopback:
-        if self._server is None:
-            msg = "the emulator is not running; use it in a with statement, or call start() first"
-            raise RuntimeError(msg)
-        return self._server
 
 
 def _book(

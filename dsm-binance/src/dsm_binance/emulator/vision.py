@@ -8,7 +8,8 @@ from email.utils import formatdate
 from typing import Final
 
 from dsm_binance.emulator.archive import CHECKSUM, Archive, StoredObject
-from dsm_binance.emulator.replies import Reply, no_such_key
+from dsm_binance.emulator.replies import no_such_key
+from dsm_core.emulation import Reply
 
 __all__ = ["answer_object"]
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from dsm_binance.emulator.clock import to_ms
 from dsm_binance.emulator.funding_rows import FUNDING_HEADER, read_funding
 from dsm_binance.emulator.instruments import Market
 from dsm_binance.emulator.paths import ArchivePath
 from dsm_binance.emulator.recorded import Row, read_rows
 from dsm_binance.emulator.rows import rows_csv
+from dsm_core.emulation import to_ms
 
 __all__ = ["edited_zip", "micros_from", "zip_bytes"]
 

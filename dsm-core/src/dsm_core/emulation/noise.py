@@ -11,11 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from dsm_binance.emulator.intervals import IntArray
-
-__all__ = ["BILLION", "HashArray", "Lattice", "bits", "hashed", "key_of", "lattices", "waves"]
+__all__ = ["BILLION", "HashArray", "IntArray", "Lattice", "bits", "hashed", "key_of", "lattices", "waves"]
 
 HashArray = np.ndarray[Any, np.dtype[np.uint64]]
+IntArray = np.ndarray[Any, np.dtype[np.int64]]
 Lattice = tuple[int, int, int]
 """Minutes between two points, how far a point may push in parts per billion, and the key of its hashes."""
 
