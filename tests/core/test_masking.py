@@ -37,6 +37,8 @@ S = "hunter2SECRET"
         f"pwd={S}",
         f"jwt={S}",
         f"?API%5FKEY={S}",
+        f"session={S}",
+        f"?session_id={S}",
         f"https://u:x@{S}@h/",
     ],
 )
@@ -56,6 +58,9 @@ def test_a_credential_is_hidden_in_any_usual_writing(text: str) -> None:
         "InvalidToken: Signature mismatch",
         "unexpected token at 5",
         "https://h/?q=a@b.c",
+        # Of an exchange, not of a login.
+        "acme/equities/bars/ABC/1h;session_template=Default",
+        "https://h/?sessiontemplate=USEQPre",
     ],
 )
 def test_ordinary_words_stay(text: str) -> None:

@@ -187,6 +187,31 @@ async def test_a_posted_form_arrives(session: HttpSession, venue: Venue) -> None
     assert seen == {"grant_type": "refresh_token"}
 
 
+async def test_an_empty_answer_to_a_form_is_damage_unless_it_may_be_empty(
+    session: HttpSession, venue: Venue
+) -> None:
+    venue.answers = [json_answer("")]
+    assert (await session.post_form("{one}/oauth/revoke", {"token": "t"}, is_empty_good=True)).body is None
+    with pytest.raises(ServerError, match="not JSON"):
+        await session.post_form("{one}/oauth/token", {"grant_type": "refresh_token"})
+    venue.answers = [json_answer("no")]
+    with pytest.raises(ServerError, match="not JSON"):
+        await session.post_form("{one}/oauth/revoke", {"token": "t"}, is_empty_good=True)
+
+
+async def test_a_refused_form_turns_the_client_away_unless_it_is_about_the_form(
+    session: HttpSession, venue: Venue
+) -> None:
+    venue.answers = [json_answer('{"error": "invalid_grant"}', 403), json_answer("{}")]
+    with pytest.raises(AccessDeniedError, match="invalid_grant"):
+        await session.post_form("{one}/oauth/token", {"code": "old"}, is_host_refusal=False)
+    assert (await session.post_form("{one}/oauth/token", {"code": "new"})).body == {}
+    venue.answers = [json_answer('{"error": "blocked"}', 403), json_answer("{}")]
+    for _ in range(2):
+        with pytest.raises(AccessDeniedError, match="blocked"):
+            await session.post_form("{one}/oauth/token", {"code": "new"})
+
+
 # statuses
 
 

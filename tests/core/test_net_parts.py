@@ -7,7 +7,7 @@ import pytest
 from dsm_core.net.breaker import MAX_OPEN_S, OPEN_S, THRESHOLD, Breaker
 from dsm_core.net.retry import backoff_s
 from dsm_core.net.settings import HttpSettings
-from dsm_core.net.status import parse_retry_after
+from dsm_core.net.status import Rejection, parse_reset, parse_retry_after, status_error
 from dsm_core.net.urls import expand, is_same_host, mask
 
 
@@ -126,6 +126,41 @@ def test_a_redirect_never_leaves_encryption() -> None:
 )
 def test_retry_after_is_seconds_or_a_date(text: str | None, seconds: float | None) -> None:
     assert parse_retry_after(text, 10.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("60", 60.0),
+        (" 1.5 ", 1.5),
+        ("0", None),
+        ("1732150030", 30.0),
+        ("1732150030500", 30.5),
+        ("1732149990", None),
+        ("999999999", 259_200.0),
+        ("soon", None),
+        ("-5", None),
+        (None, None),
+    ],
+)
+def test_the_reset_of_a_limit_is_read_in_seconds_or_as_a_moment(text: str | None, seconds: float) -> None:
+    assert parse_reset(text, 1_732_150_000.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (429, {"x-ratelimit-reset": "60"}, 60.0),
+        (429, {"x-ratelimit-reset": "60", "retry-after": "5"}, 5.0),
+        (429, {}, None),
+        (503, {"x-ratelimit-reset": "60"}, None),
+    ],
+)
+def test_a_429_without_retry_after_waits_for_the_reset(
+    status: int, headers: dict[str, str], seconds: float | None
+) -> None:
+    error = status_error(Rejection(status=status, headers=headers, body="", wall_s=0.0))
+    assert error.details.get("retry_after_s") == seconds
 
 
 def test_the_pause_doubles_with_jitter_up_to_a_bound() -> None:

@@ -148,7 +148,7 @@ def test_a_missing_required_column_is_named(name: str) -> None:
 
 def test_a_missing_close_time_is_the_last_millisecond_of_the_slot_where_there_is_a_grid() -> None:
     rows = bars([FIRST, FIRST + MINUTE + SECOND], close_time=None)
-    table = conformed(rows, grid=MINUTES, snap=True)
+    table = conformed(rows, grid=MINUTES, strays="moved")
     ends = [FIRST + MINUTE - 10**6, FIRST + 2 * MINUTE - 10**6]
     assert table["close_time"].cast(pa.int64()).to_pylist() == ends
     month = conformed(bars([at(2024, 2, 1)], close_time=None), grid=grid_for(Interval("1M")))
@@ -248,7 +248,7 @@ def test_a_huge_time_is_refused(unit: str, value: int) -> None:
     for name in ("open_time", "close_time"):
         for grid in (None, MINUTES, grid_for(Interval("1M"))):
             with pytest.raises(SchemaMismatchError, match=f"'{name}': "):
-                conform(bars(minutes(0), **{name: huge}), KLINES, grid=grid, snap=True)
+                conform(bars(minutes(0), **{name: huge}), KLINES, grid=grid, strays="moved")
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_a_bar_off_the_grid_is_refused_with_its_time() -> None:
 
 
 def test_a_snapped_bar_goes_to_the_slot_that_holds_it_and_is_counted() -> None:
-    made = conform(bars([FIRST + 59 * SECOND, FIRST + MINUTE]), KLINES, grid=MINUTES, snap=True)
+    made = conform(bars([FIRST + 59 * SECOND, FIRST + MINUTE]), KLINES, grid=MINUTES, strays="moved")
     assert opens(made.table) == [0, 1]
     assert made.off_grid.tolist() == [FIRST]
     assert made.table.schema.equals(KLINES.arrow())
@@ -293,25 +293,25 @@ def test_a_snapped_bar_goes_to_the_slot_that_holds_it_and_is_counted() -> None:
 def test_of_two_bars_in_one_slot_the_one_on_the_grid_stays(order: tuple[int, ...]) -> None:
     times, volumes = [FIRST, FIRST + SECOND, FIRST + 2 * SECOND], [1.0, 2.0, 3.0]
     rows = bars([times[i] for i in order], volume=[volumes[i] for i in order])
-    made = conform(rows, KLINES, grid=MINUTES, snap=True)
+    made = conform(rows, KLINES, grid=MINUTES, strays="moved")
     assert (opens(made.table), made.table["volume"].to_pylist()) == ([0], [1.0])
     assert (made.duplicates, len(made.off_grid)) == (2, 0)
 
 
 def test_of_two_bars_off_the_grid_in_one_slot_the_last_stays() -> None:
     rows = bars([FIRST + 2 * SECOND, FIRST + SECOND], volume=[1.0, 2.0])
-    made = conform(rows, KLINES, grid=MINUTES, snap=True)
+    made = conform(rows, KLINES, grid=MINUTES, strays="moved")
     assert made.table["volume"].to_pylist() == [2.0]
     assert made.off_grid.tolist() == [FIRST]
 
 
 def test_rows_outside_the_span_are_dropped() -> None:
     rows = bars([FIRST - SECOND, *minutes(0, 1, 2, 3)])
-    made = conform(rows, KLINES, grid=MINUTES, snap=True, span=TimeRange(FIRST, FIRST + 2 * MINUTE))
+    made = conform(rows, KLINES, grid=MINUTES, strays="moved", span=TimeRange(FIRST, FIRST + 2 * MINUTE))
     assert opens(made.table) == [0, 1]
     assert len(made.off_grid) == 0
     for span in (TimeRange(FIRST - DAY, FIRST - MINUTE), TimeRange(FIRST + DAY, FIRST + 2 * DAY)):
-        assert conformed(rows, snap=True, grid=MINUTES, span=span).equals(empty_table(KLINES))
+        assert conformed(rows, strays="moved", grid=MINUTES, span=span).equals(empty_table(KLINES))
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_rows_outside_the_span_are_dropped() -> None:
     ],
 )
 def test_no_rows_keep_the_exact_schema(rows: Any) -> None:
-    made = conform(rows, KLINES, grid=MINUTES, snap=True, span=TimeRange(0, 1))
+    made = conform(rows, KLINES, grid=MINUTES, strays="moved", span=TimeRange(0, 1))
     assert made.table.equals(empty_table(KLINES))
     assert made.table.schema.equals(KLINES.arrow())
     assert (made.duplicates, len(made.off_grid)) == (0, 0)
@@ -414,7 +414,7 @@ def test_conforming_again_changes_nothing(rows: list[tuple[int, float, int | Non
         pa.array([c for *_, c in rows], pa.int64()),
     )
     span = TimeRange(FIRST + 2 * MINUTE, FIRST + 15 * MINUTE)
-    how: dict[str, Any] = {"grid": MINUTES, "snap": snap, "span": span}
+    how: dict[str, Any] = {"grid": MINUTES, "strays": "moved" if snap else "refused", "span": span}
     once = conform(bars(times, volume=volume, count=count), KLINES, **how)
     for again in (once.table, once.table.to_pandas(), pl.from_arrow(once.table)):
         assert conform(again, KLINES, **how).table.equals(once.table)
@@ -461,7 +461,7 @@ def test_a_mapping_of_garbage_raises_nothing_but_a_mismatch(garbage: dict[str, A
         except Exception:
             continue
         try:
-            found = conform(made, KLINES, grid=MINUTES, snap=True)
+            found = conform(made, KLINES, grid=MINUTES, strays="moved")
         except SchemaMismatchError:
             continue
         assert isinstance(found, Conformed)

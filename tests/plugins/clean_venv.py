@@ -19,12 +19,13 @@ from textwrap import dedent
 from attrs import define
 
 ROOT = Path(__file__).parents[2]
+PROJECTS = ("dsm-core", "dsm-binance", "dsm-tradestation")
 OWN = ("dsm_", "__editable__", "pip", "setuptools", "_distutils_hack", "distutils-precedence")
 
 
 def build_wheels(folder: Path) -> list[Path]:
-    """Wheels of core and the first provider, as `pip install` of their folders would build them."""
-    for project in ("dsm-core", "dsm-binance"):
+    """Wheels of core and its providers, as `pip install` of their folders would build them."""
+    for project in PROJECTS:
         command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT / project)]
         subprocess.run(command, check=True, capture_output=True, timeout=300)
     return sorted(folder.glob("*.whl"))
@@ -37,13 +38,14 @@ class Clean:
     path: Path
 
     @classmethod
-    def make(cls, path: Path, wheels: list[Path]) -> Clean:
+    def make(cls, path: Path, wheels: list[Path], without: tuple[str, ...] = ()) -> Clean:
+        """An environment with some wheels, and whatever they may depend on ``without`` some of it."""
         venv.create(path / "venv", with_pip=False)
         clean = cls(path)
         linked = path / "linked"
         linked.mkdir()
         for entry in Path(sysconfig.get_path("purelib")).iterdir():
-            if not entry.name.lower().startswith(OWN) and entry.suffix != ".pth":
+            if not entry.name.lower().startswith((*OWN, *without)) and entry.suffix != ".pth":
                 (linked / entry.name).symlink_to(entry)
         (clean.packages / "linked.pth").write_text(str(linked))
         clean.install(*wheels)

@@ -94,6 +94,14 @@ def settings(venue: Emulator, tmp_path: Path) -> dict[str, str]:
     return {"DSM_CONFIG": str(tmp_path / "dsm.yaml"), "DSM_CACHE_DIR": str(tmp_path / "cache")}
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory, wheels: list[Path]) -> Clean:
+    """What `pip install dsm-tradestation` gives: core, the provider, and none of its extras."""
+    extras = ("pandas_market_calendars", "exchange_calendars", "keyring", "aiohttp", "secretstorage")
+    wanted = [wheel for wheel in wheels if not wheel.name.startswith("dsm_binance")]
+    return Clean.make(tmp_path_factory.mktemp("alone"), wanted, without=extras)
+
+
 def names(clean: Clean) -> list[str]:
     shown = clean.dsm("providers", "--format", "json")
     assert shown.returncode == 0, shown.stderr
@@ -115,11 +123,11 @@ def test_a_new_provider_is_there_once_it_is_installed_and_gone_without_a_trace(
     clean: Clean, tmp_path: Path
 ) -> None:
     before = clean.files()
-    assert names(clean) == ["binance"]
+    assert names(clean) == ["binance", "tradestation"]
     written = clean.dsm("new-provider", "vault", "--into", str(tmp_path))
     assert written.returncode == 0, written.stderr
     clean.pip("install", "--no-deps", str(tmp_path / "dsm-vault"))
-    assert names(clean) == ["binance", "vault"]
+    assert names(clean) == ["binance", "tradestation", "vault"]
     with LoopbackServer(made_up_venue) as venue:
         content = {
             "cache": {"dir": str(tmp_path / "cache")},
@@ -138,10 +146,10 @@ def test_a_new_provider_is_there_once_it_is_installed_and_gone_without_a_trace(
         "2024-01-02T00:00:00+00:00,10.2",
     ], used.stderr
     clean.uninstall("dsm-vault")
-    assert names(clean) == ["binance"]
+    assert names(clean) == ["binance", "tradestation"]
     assert clean.files() == before
     gone = clean.run("-c", "from dsm_core import DataProvider; DataProvider.VAULT")
-    assert "installed: binance" in gone.stderr
+    assert "installed: binance, tradestation" in gone.stderr
 
 
 def test_the_kit_of_a_new_provider_passes_on_wheels(clean: Clean, tmp_path: Path) -> None:
@@ -193,7 +201,7 @@ def test_the_broken_are_listed_by_metadata_and_named_with_what_ails_them(
 ) -> None:
     listed = broken.dsm("providers", **settings).stdout
     assert "noise" not in listed
-    for distribution in (*BROKEN, "dsm-first", "dsm-second", "dsm-binance"):
+    for distribution in (*BROKEN, "dsm-first", "dsm-second", "dsm-binance", "dsm-tradestation"):
         assert distribution in listed
     told = broken.dsm("doctor", "--offline", **settings)
     assert told.returncode != 0
@@ -205,10 +213,7 @@ def test_the_broken_are_listed_by_metadata_and_named_with_what_ails_them(
         "from dsm_core.plugins.discovery import check_installed\n"
         "print(*(f.distribution for f in check_installed() if f.is_sound), sep='\\n')",
     )
-    assert found.stdout.split() == ["noise", "dsm-binance"] or found.stdout.split() == [
-        "dsm-binance",
-        "noise",
-    ]
+    assert sorted(found.stdout.split()) == ["dsm-binance", "dsm-tradestation", "noise"]
 
 
 @pytest.mark.parametrize("name", ["raising", "misspelt", "newer", "twin"])
@@ -220,3 +225,48 @@ def test_using_a_broken_one_names_its_package_and_the_remedy(
     assert "Traceback" not in ended.stderr
     assert "uninstall" in ended.stderr
     assert ("dsm-first 0.1 and dsm-second 0.2" if name == "twin" else f"dsm-{name} 1.5") in ended.stderr
+
+
+def one_day(request: Request) -> Any:
+    """A TradeStation that has a single bar."""
+    if request.path == "/oauth/token":
+        return {"access_token": "some-access-token", "expires_in": 1200, "token_type": "Bearer"}
+    assert request.headers["authorization"] == "Bearer some-access-token"
+    wire = {"Open": "10", "High": "11.5", "Low": "9.5", "Close": "10.25", "TotalVolume": "70"}
+    return {"Bars": [{**wire, "TimeStamp": "2024-07-03T17:00:00Z", "BarStatus": "Closed"}]}
+
+
+def test_the_second_provider_works_alone_and_without_its_extras(alone: Clean, tmp_path: Path) -> None:
+    assert names(alone) == ["tradestation"]
+    absent = (
+        "import importlib.util as u; print([u.find_spec(n) for n in ('keyring', 'aiohttp', 'dsm_binance')])"
+    )
+    assert alone.run("-c", absent).stdout.strip() == "[None, None, None]"
+    with LoopbackServer(one_day) as venue:
+        section = {
+            "endpoints": {"api": venue.url, "signin": venue.url},
+            "client_id": "some-key",
+            "refresh_token": "some-refresh-token",
+            "token_dir": str(tmp_path / "auth"),
+        }
+        content = {
+            "cache": {"dir": str(tmp_path / "cache")},
+            "http": {"state_dir": str(tmp_path / "state")},
+            "providers": {"tradestation": section},
+        }
+        (tmp_path / "dsm.yaml").write_text(json.dumps(content), encoding="utf-8")
+        asked = ("get", "MSFT", "1d", "--start", "2024-07-03", "--end", "2024-07-03", "--market", "equities")
+        used = alone.dsm(
+            *asked, "--format", "csv", "--columns", "close,volume", DSM_CONFIG=str(tmp_path / "dsm.yaml")
+        )
+    assert used.stdout.splitlines() == [
+        "open_time,close,volume",
+        "2024-07-03T00:00:00+00:00,10.25,70",
+    ], used.stderr
+
+
+def test_what_an_extra_brings_is_named_where_it_is_missed(alone: Clean) -> None:
+    told = alone.dsm("emulate", "tradestation")
+    assert told.returncode != 0
+    assert "dsm-tradestation[emulator]" in told.stderr
+    assert "Traceback" not in told.stderr

@@ -105,7 +105,9 @@ def test_no_bars_are_told_where_rows_do_not_fill_the_usual_grid(store: CacheStor
     # An exchange's session: one slot reaches over the night, so eight rows vouch for a day.
     table = bars([(START, START + 4 * HOUR), (START + 24 * HOUR, START + 28 * HOUR)], HOUR)
     told = (entry(START, START + 28 * HOUR), hole(START + 28 * HOUR, START + 30 * HOUR))
-    store.write(key_of("BTCUSDT"), KLINES, [CacheBatch(table=table, entries=told)], now=NOW)
+    # Nobody installed can tell the grid of this one.
+    key = evolve(key_of("BTCUSDT"), provider="elsewhere")
+    store.write(key, KLINES, [CacheBatch(table=table, entries=told)], now=NOW)
     found = only(store)
     assert (found.rows, found.slot_ns) == (8, None)
     assert [gap.bars for gap in found.gaps] == [None]

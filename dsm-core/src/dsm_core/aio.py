@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 from dsm_core.events import call_scope, new_call, new_call_id
 from dsm_core.face import Face
-from dsm_core.fcp.chunks import chunk_requests
+from dsm_core.fcp.chunks import chunk_requests, comes_whole
 from dsm_core.fcp.many import fetch_all, open_all, requests_for
 from dsm_core.fcp.request import CallOptions, Moment, Request
 from dsm_core.fcp.universe import load_universe
@@ -122,9 +122,11 @@ class AsyncDataSourceManager(Face):
         **options: Unpack[CallOptions],
     ) -> AsyncIterator[MarketData]:
         """The same rows piece by piece, one ``chunk`` in memory at a time."""
-        request = Request.of(symbol, start_time, end_time, interval, options)
+        whole = self._open(Request.of(symbol, start_time, end_time, interval, options), keeps_rows=False)
         call_id = new_call_id()
-        for part in chunk_requests(self._open(request), chunk):
+        if comes_whole(whole):
+            await whole.fetch()
+        for part in chunk_requests(whole, chunk):
             with call_scope(call_id):
                 data = await self._answer(part)
             yield data

@@ -15,7 +15,7 @@ from dsm_core.background import LoopThread
 from dsm_core.events import call_scope, new_call, new_call_id
 from dsm_core.face import Face
 from dsm_core.fcp.call import Call
-from dsm_core.fcp.chunks import chunk_requests
+from dsm_core.fcp.chunks import chunk_requests, comes_whole
 from dsm_core.fcp.many import fetch_all, open_all, requests_for
 from dsm_core.fcp.request import CallOptions, Moment, Request
 from dsm_core.fcp.universe import load_universe
@@ -291,11 +291,12 @@ class DataSourceManager(Face):
         chunk
             Length of a piece: ``"1d"``, ``"1w"``, ``"1M"``; pieces begin on its UTC grid.
         """
-        request = Request.of(symbol, start_time, end_time, interval, options)
+        whole = self._open(Request.of(symbol, start_time, end_time, interval, options), keeps_rows=False)
         call_id = new_call_id()
-        for part in chunk_requests(self._open(request), chunk):
-            # Not around the yield: what the caller does between pieces is its own.
-            with call_scope(call_id):
+        if comes_whole(whole):
+            self._fetch(whole)
+        for part in chunk_requests(whole, chunk):
+            with call_scope(call_id):  # not around the yield: what is done between pieces is the caller's
                 data = self._answer(part)
             yield data
 

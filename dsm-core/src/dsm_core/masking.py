@@ -37,9 +37,10 @@ _QUOTED: Final = re.compile(
     r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\\{1,4}"[^"]*"|\\{1,4}'[^']*'|[^\s,(){}\[\]"'\\]+)""",
     re.IGNORECASE | re.DOTALL,
 )
-# `apikey=...`; of a setting named `sig`, which is part of many words, the whole name counts.
+# `apikey=...`; of a setting named `sig`, which is part of many words, the whole name counts. A session may
+# also be one of an exchange: its template hides nothing.
 _PAIR: Final = re.compile(
-    r"((?:key|token|secret|sign|pass|auth|credential|session)[\w.-]{0,40}"
+    r"((?:key|token|secret|sign|pass|auth|credential|session(?![_.-]?template))[\w.-]{0,40}"
     rf"|{_WORD_STARTS}(?:sig|pwd|jwt))={_SCHEME}{_VALUE}",
     re.IGNORECASE,
 )

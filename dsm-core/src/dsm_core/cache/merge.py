@@ -33,10 +33,14 @@ class CacheBatch:
         Rows in the exact schema, sorted and unique; those outside the entries are ignored.
     entries
         What the answer vouches for; disjoint.
+    has_grid
+        Whether each slot that is vouched for has a row. Where nobody knows the slots, an entry with rows
+        vouches for all of its range, also for the part that is cut off into a period without any.
     """
 
     table: pa.Table
     entries: tuple[LedgerEntry, ...]
+    has_grid: bool = True
 
 
 @frozen
@@ -46,11 +50,12 @@ class Change:
     table: pa.Table
     times: NDArray[np.int64]
     entries: tuple[LedgerEntry, ...]
+    is_whole: bool = False
 
     def within(self, period: Period) -> Change:
         """The part that falls into ``period``."""
         cut = (e.cut(period.start, period.end) for e in self.entries if period.overlaps(e.start, e.end))
-        return Change(self.table, self.times, tuple(cut))
+        return Change(self.table, self.times, tuple(cut), self.is_whole)
 
 
 @frozen
@@ -69,12 +74,14 @@ def changes_by_period(
     changes: dict[Period, list[Change]] = {}
     for batch in batches:
         times = times_of(batch.table, schema)
-        cut: dict[Period, list[LedgerEntry]] = {}
-        for entry in batch.entries:
+        counts = _counts(times, batch.entries).tolist() if batch.entries else []
+        cut: dict[tuple[Period, bool], list[LedgerEntry]] = {}
+        for entry, rows in zip(batch.entries, counts, strict=True):
+            is_whole = rows > 0 and not batch.has_grid
             for period in periods_of(TimeRange(entry.start, entry.end)):
-                cut.setdefault(period, []).append(entry.cut(period.start, period.end))
-        for period, entries in cut.items():
-            changes.setdefault(period, []).append(Change(batch.table, times, tuple(entries)))
+                cut.setdefault((period, is_whole), []).append(entry.cut(period.start, period.end))
+        for (period, is_whole), entries in cut.items():
+            changes.setdefault(period, []).append(Change(batch.table, times, tuple(entries), is_whole))
     return changes
 
 
@@ -109,7 +116,7 @@ def _telling(change: Change, old: Sequence[Piece], schema: ChartSchema) -> Chang
 
     Events are different: no row inside a vouched range is what the source said.
     """
-    if schema.kind != "bars" or not change.entries:
+    if schema.kind != "bars" or change.is_whole or not change.entries:
         return change
     counts = _counts(change.times, change.entries)
     for piece in old:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ from dsm_core.cache.clear import Cleared, clear_documents, clear_series
 from dsm_core.cache.damaged import list_damaged, set_aside_files
 from dsm_core.cache.disk import check_inside, make_folder
 from dsm_core.cache.documents import CachedDocument, list_documents
+from dsm_core.cache.exclusive import exclusive
 from dsm_core.cache.folder import SeriesFolder
 from dsm_core.cache.lost import find_lost
 from dsm_core.cache.merge import CacheBatch, changes_by_period
@@ -57,7 +58,13 @@ class CacheStore:
         self._known: dict[tuple[str, SeriesKey], Series] = {}
 
     def read(
-        self, key: SeriesKey, schema: ChartSchema, span: TimeRange, *, columns: Sequence[str] | None = None
+        self,
+        key: SeriesKey,
+        schema: ChartSchema,
+        span: TimeRange,
+        *,
+        columns: Sequence[str] | None = None,
+        own: bool = False,
     ) -> CachedRows:
         """Rows and ledger of ``span``; nothing is copied where one file answers.
 
@@ -68,6 +75,8 @@ class CacheStore:
         ----------
         columns
             Columns wanted beside the index; None is all.
+        own
+            Leave the read-only caches out.
 
         Raises
         ------
@@ -76,7 +85,7 @@ class CacheStore:
         """
         with unavailable(self._root):
             series, *others = self._all(key, schema)
-            rows, unusable = read_span(series, others, span, columns)
+            rows, unusable = read_span(series, () if own else others, span, columns)
             reports = [Report(file, set_aside(series, file)) for file in unusable]
         self._want_lost(key, schema, reports)
         warn(reports)
@@ -198,6 +207,22 @@ class CacheStore:
         """
         with unavailable(self._root):
             return clear_documents(self._root, keep)
+
+    def exclusive(self, key: SeriesKey) -> AbstractAsyncContextManager[None]:
+        """Be the only task, of all processes, that is inside this for a series.
+
+        It waits as long as the call's deadline allows. Readers and writers take no notice of it.
+
+        Raises
+        ------
+        CacheUnavailableError
+            When the folder cannot be written.
+        SourceTimeoutError
+            When another is inside until the deadline.
+        """
+        path = os.path.join(self._root, *series_folder(key).split("/"))
+        check_inside(self._root, path)
+        return exclusive(self._root, path)
 
     def _series(self, root: str, key: SeriesKey, schema: ChartSchema) -> Series:
         known = self._known.get((root, key))

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from dsm_core._version import __version__
+from dsm_core.cli.auth import auth
 from dsm_core.cli.cache import cache
 from dsm_core.cli.chart_types import chart_types
 from dsm_core.cli.completion import completion
@@ -124,6 +125,7 @@ for _command in (
     prefetch,
     symbols,
     coverage,
+    auth,
     doctor,
     new_provider,
     completion,

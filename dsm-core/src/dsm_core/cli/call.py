@@ -20,6 +20,7 @@ from dsm_core.manager import DataSourceManager
 from dsm_core.model.time_range import TimeRange
 from dsm_core.model.wording import counted
 from dsm_core.output import MarketData
+from dsm_core.output.html import closed_text
 
 __all__ = ["fetch", "show_plan"]
 
@@ -90,6 +91,9 @@ def _summarize(data: MarketData, output: Path | None) -> None:
     parts.append(counted(data.requests, "request"))
     parts += [f"written to {output}"] if output is not None else []
     say_note(", ".join(parts))
+    closed = data.coverage.market_closed
+    if closed:
+        say_note(closed_text(closed))
     for gap in data.gaps[:_GAPS_SHOWN]:
         say("gap", str(gap))
     if len(data.gaps) > _GAPS_SHOWN:

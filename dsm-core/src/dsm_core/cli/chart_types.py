@@ -86,11 +86,13 @@ def _listed(schemas: Sequence[ChartSchema], providers: Sequence[Provider]) -> li
 
 
 def _described(schema: ChartSchema, providers: Sequence[Provider]) -> Iterator[str]:
+    from dsm_core.model.wording import listed_intervals  # noqa: PLC0415 - only where clients are loaded anyway
+
     lasts = f", a record lasts {_lasts(schema)}" if schema.ttl_s else ""
     yield f"{schema.name}: {schema.kind}{lasts}; declared by {_declared(schema)}"
     for provider in providers:
         for place in _places(schema, provider):
-            intervals = " ".join(place["intervals"])
+            intervals = listed_intervals(place["intervals"], " ")
             told = f"served by {provider.name}, {place['market_type']} from {place['source']}"
             yield f"{told}: {intervals}" if intervals else told
     if schema.notes:

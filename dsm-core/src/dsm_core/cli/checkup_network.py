@@ -15,7 +15,7 @@ from attrs import define, field
 from dsm_core.cli.checkup import Check, Status
 from dsm_core.config import DSMConfig
 from dsm_core.config.masking import hide_secrets, mask_url
-from dsm_core.errors import ConfigError, DSMError
+from dsm_core.errors import AuthenticationError, ConfigError, DSMError
 from dsm_core.events import Event, EventBus, RequestFinished
 from dsm_core.fcp.session import Session
 from dsm_core.fcp.settings import Settings
@@ -37,6 +37,7 @@ _NS: Final = 10**9
 _NOTICED_S: Final = 1.0
 _WRONG_S: Final = 60.0
 _SET_CLOCK: Final = "Let the system keep its clock by the network (NTP)."
+_NOT_SET_UP: Final = "nothing is configured, so nothing of it is tried"
 _REFUSALS: Final = frozenset({401, 403, 418, 429, 451})
 
 
@@ -76,11 +77,13 @@ class _Visit:
         markets = self.provider.market_types
         venue, _ = session.market(markets[0])
         self.settings = venue.config
+        tried = [] if self.provider.check is None else [await self._credentials(venue, markets[0])]
+        if tried and tried[0].detail == _NOT_SET_UP:
+            return tried
         told_by = [] if self.provider.server_time is None else markets
         clocks = await asyncio.gather(*(self._clock(venue, market) for market in told_by))
         # Where the clock was read, nothing more need be sent.
         seen = dict(self.answers)
-        tried = [] if self.provider.check is None else [await self._credentials(venue, markets[0])]
         endpoints: Mapping[str, Sequence[str]] = getattr(venue.config, "endpoints", None) or {}
         reached = await asyncio.gather(
             *(self._endpoint(venue, key, urls, seen) for key, urls in endpoints.items())
@@ -109,10 +112,16 @@ class _Visit:
         assert self.provider.check is not None
         try:
             with deadline_scope(Deadline.after(_PATIENCE_S)):
-                await self.provider.check(venue.context(market))
+                told = await self.provider.check(venue.context(market))
+        except AuthenticationError as error:
+            if not self.config.section(self.provider.name).raw:
+                # Installed, and not in use: its venue is nobody's business.
+                return Check(name, "ok", _NOT_SET_UP, error.hint)
+            return self._failure(name, error)
         except Exception as error:
             return self._failure(name, error)
-        return Check(name, "ok", "they serve")
+        note = f"; {told}" if isinstance(told, str) and told else ""
+        return Check(name, "ok", mask_text(hide_secrets(f"they serve{note}", self.settings)))
 
     def _failure(self, name: str, error: Exception) -> Check:
         if isinstance(error, DSMError):

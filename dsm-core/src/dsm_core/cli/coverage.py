@@ -14,7 +14,7 @@ import click
 
 from dsm_core.cli.console import colour_choice, say_note
 from dsm_core.cli.options import cache_dir_option, config_option, debug_option, json_option
-from dsm_core.cli.store import open_store
+from dsm_core.cli.store import opened_cache
 
 if TYPE_CHECKING:
     from dsm_core.report import SeriesCoverage
@@ -46,9 +46,9 @@ def coverage(
     """
     from dsm_core.report import survey, write_page  # noqa: PLC0415 - brings Arrow
 
-    store = open_store(cache_dir, config)
+    store, loaded = opened_cache(cache_dir, config)
     now = time.time_ns()
-    found = survey(store, glob, now=now)
+    found = survey(store, glob, now=now, config=loaded)
     if html is not None:
         try:
             write_page(found, store, html, now=now)
@@ -75,7 +75,7 @@ def _shows_blocks() -> bool:
     if os.environ.get("TERM") == "dumb":
         return False
     try:
-        "█▄·▒╌".encode(sys.stdout.encoding or "ascii")
+        "█▄·▒╌▁".encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return False
     return True

@@ -147,10 +147,13 @@ def import_csv(
     run_import(
         ctx,
         given,
-        lambda store, _, now: [
-            bring(store, file, key, columns=columns, time_unit=time_unit, tz=tz, now=now, force=force)
+        lambda store, config, now: [
+            bring(
+                store, file, key,
+                columns=columns, time_unit=time_unit, tz=tz, now=now, force=force, config=config,
+            )
         ],
-    )
+    )  # fmt: skip
 
 
 @import_group.command("freqtrade")
@@ -177,7 +180,7 @@ def import_freqtrade(
         given,
         lambda store, config, now: bring(
             store, place, key,
-            provider=provider or config.defaults.provider, market=market, now=now, force=force,
+            provider=provider or config.defaults.provider, market=market, now=now, force=force, config=config,
         ),
     )  # fmt: skip
 
@@ -207,7 +210,7 @@ def import_ccxt(
         lambda store, config, now: [
             bring(
                 store, file, key, provider=provider or config.defaults.provider,
-                market=market or config.defaults.market_type, now=now, force=force,
+                market=market or config.defaults.market_type, now=now, force=force, config=config,
             )
         ],
     )  # fmt: skip

@@ -10,6 +10,7 @@ from dsm_core.cli.grid_text import grid_lines
 from dsm_core.config.described import keys_of
 from dsm_core.config.json_schema import as_json
 from dsm_core.config.kinds import kind_name
+from dsm_core.model.wording import listed_intervals
 from dsm_core.plugins.discovery import find_provider, installed_providers
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.provider import Provider
@@ -126,7 +127,7 @@ def fact_lines(facts: dict[str, Any]) -> Iterator[str]:
 
 
 def _client_cells(client: dict[str, Any]) -> tuple[str, ...]:
-    intervals = " ".join(client["intervals"]) or "-"
+    intervals = listed_intervals(client["intervals"], " ") or "-"
     return (client["chart_type"], client["market_type"], client["source"], intervals, client["history"])
 
 

@@ -58,7 +58,7 @@ def write_csv(data: MarketData, sink: BinaryIO) -> None:
 
 
 def write_json(data: MarketData, sink: BinaryIO) -> None:
-    """One object: series, range, rows, gaps, provenance; a row stands on a line."""
+    """One object: series, range, rows, gaps, closed time, provenance; a row stands on a line."""
     told = data.handle.value
     head = {"series": told["series"], **_range(told["start_ns"], told["end_ns"]), "requests": data.requests}
     sink.write(json.dumps(head)[:-1].encode() + b', "rows": [')
@@ -67,7 +67,11 @@ def write_json(data: MarketData, sink: BinaryIO) -> None:
         for row in part.to_pylist():
             sink.write(before + json.dumps({name: _plain(value) for name, value in row.items()}).encode())
             before = b",\n"
-    tail = {"gaps": list(map(gap_facts, data.gaps)), "provenance": list(map(_segment, data.provenance))}
+    tail = {
+        "gaps": list(map(gap_facts, data.gaps)),
+        "market_closed": list(map(gap_facts, data.coverage.market_closed)),
+        "provenance": list(map(_segment, data.provenance)),
+    }
     sink.write(b"\n], " + json.dumps(tail)[1:].encode() + b"\n")
 
 

@@ -14,7 +14,9 @@ from dsm_core.masking import MASK
 
 __all__ = ["MASK", "hide_secrets", "is_credential", "mask_url"]
 
-_SECRET_PARAMETER: Final = re.compile(r"key|token|secret|sign|pass|auth|credential|session", re.IGNORECASE)
+_SECRET_PARAMETER: Final = re.compile(
+    r"key|token|secret|sign|pass|auth|credential|session(?![_.-]?template)", re.IGNORECASE
+)
 # Narrower than for parameters: a setting called `session_template` hides nothing.
 _SECRET_SETTING: Final = re.compile(
     r"api_?key|access_?key|private_?key|token|secret|passw|passphrase|credential", re.IGNORECASE

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack, suppress
+from typing import Final
+
 import pyarrow as pa
-from attrs import define, field
+from attrs import define, evolve, field
 
 from dsm_core.cache import CacheStore
 from dsm_core.errors import CacheUnavailableError, RateLimitError
@@ -27,6 +30,7 @@ from dsm_core.fcp.outcome import Outcome
 from dsm_core.fcp.plan import Plan
 from dsm_core.fcp.planner import covered, make_plan, needed, plan_open_bar, reaches_present
 from dsm_core.fcp.request import Request
+from dsm_core.fcp.restated import Restated, check_step
 from dsm_core.fcp.segments import find_segments
 from dsm_core.fcp.series import Series
 from dsm_core.fcp.walk import Walk
@@ -39,6 +43,8 @@ from dsm_core.plugins.venue import Venue
 from dsm_core.schema.conform import empty_table
 
 __all__ = ["Call"]
+
+_NOTHING: Final = RangeSet()
 
 
 @define(kw_only=True)
@@ -78,6 +84,7 @@ class Call:
     _problem: str | None = field(init=False, default=None)
     _id: int = field(init=False, factory=lambda: current_scope().call_id or new_call_id())
     _hit: int | None = field(init=False, default=None)
+    _heeds_cache: bool = field(init=False, default=True)
 
     def __attrs_post_init__(self) -> None:
         self._resolve()
@@ -97,7 +104,7 @@ class Call:
     def plan(self) -> Plan:
         """The plan as of now; fetches nothing."""
         held = covered(self._keeper.ledger, self.series, self._now)
-        return make_plan(
+        plan = make_plan(
             self.series,
             self._span.range,
             held,
@@ -106,6 +113,8 @@ class Call:
             asks_clock=self._asks_clock(),
             open_bar=self._open_bar,
         )
+        check = check_step(self.series, self.store, plan.steps)
+        return plan if check is None else evolve(plan, steps=(*plan.steps, check))
 
     async def read_clock(self) -> None:
         """Ask the venue for its time, unless that was done a short while ago."""
@@ -132,7 +141,7 @@ class Call:
                     await self.venue.read_clock(self.series.key.market_type)
                     self._resolve()
                 if self._span.range is not None:
-                    await self._execute(self._span.range)
+                    await (self._execute_checked() if self.series.restated else self._execute())
         finally:
             stop_counting()
 
@@ -144,7 +153,8 @@ class Call:
         if self._execution is None:
             self._tell_hit()
         need = needed(self.series, span, self._now)
-        table = keeper.table(need)
+        told = self._told(span, need)
+        table = keeper.table(told)
         failures = tuple(self._execution.walk.failures) if self._execution else ()
         forgotten = self._execution is not None and self._execution.absences.forgotten
         gaps = find_gaps(self.series, need, keeper.ledger, failures, self._now, forgotten=forgotten)
@@ -160,13 +170,19 @@ class Call:
             span=span,
             table=table,
             gaps=gaps,
-            segments=find_segments(self.series, keeper.ledger, need, table, keeper.fetched),
+            segments=find_segments(self.series, keeper.ledger, told, table, keeper.fetched),
             failures=failures,
             expected=self.series.count(need),
-            off_grid=sum(e.off_grid for e in kept),
+            off_grid=self.series.count_off_grid(table, kept),
             requests=self._requests,
             cache_problem=keeper.cache_problem or self._problem,
         )
+
+    def _told(self, span: TimeRange, need: RangeSet) -> RangeSet:
+        """Where rows are handed out: whole slots, or the range itself where bars may stand between them."""
+        if not self.series.keeps_off_grid:
+            return need
+        return RangeSet.from_pairs([(span.start, min(span.end, self.series.closed_until(self._now)))])
 
     def _tell_hit(self) -> None:
         if self._hit is not None and self.bus.wants(CacheHit):
@@ -232,7 +248,7 @@ class Call:
             has_clock=self.venue.has_clock,
             knows_clock=not self.venue.has_clock or self.venue.knows_clock(series.key.market_type),
         )
-        if self.store is not None and self._span.range is not None:
+        if self._heeds_cache and self.store is not None and self._span.range is not None:
             self._read_cache(self.store, self._span.range)
 
     def _asked_span(self) -> Span:
@@ -253,7 +269,8 @@ class Call:
 
     def _read_cache(self, store: CacheStore, span: TimeRange) -> None:
         try:
-            cached = store.read(self.series.key, self.series.schema, span)
+            own = bool(self.series.restated)
+            cached = store.read(self.series.key, self.series.schema, span, own=own)
         except CacheUnavailableError as error:
             self._problem = str(error)
             return
@@ -263,13 +280,49 @@ class Call:
         if cached.ledger.entries:
             self._hit = len(cached.table)
 
-    async def _execute(self, span: TimeRange) -> None:
+    async def _execute(self) -> None:
+        await self._run(self._begin())
+
+    async def _execute_checked(self) -> None:
+        """The same where the venue may restate what is kept: one call at a time."""
+
+        def begin(again: RangeSet | None) -> Execution:
+            self._heeds_cache = again is None
+            self._resolve()
+            self._keeper.is_held_back = True
+            return self._begin(again or RangeSet())
+
+        async with AsyncExitStack() as stack:
+            if self.store is not None:
+                with suppress(CacheUnavailableError):
+                    await stack.enter_async_context(self.store.exclusive(self.series.key))
+            call = Restated(series=self.series, store=self.store, now=self._now, begin=begin, run=self._run)
+            await call.fetch()
+        if self._execution is not None:
+            await self._check(self._execution)
+
+    @property
+    def _sought(self) -> TimeRange:
+        """What the sources are asked for."""
+        assert self._span.range is not None
+        return self._span.range
+
+    def _begin(self, also: RangeSet = _NOTHING) -> Execution:
+        walk = Walk(
+            series=self.series,
+            span=self._sought,
+            now=self._now,
+            keeper=self._keeper,
+            bus=self.bus,
+            also=also,
+        )
+        self._execution = Execution(walk=walk, lane=self.venue.lane)
+        return self._execution
+
+    async def _run(self, execution: Execution) -> None:
         self._tell_hit()
         plan = self.plan()
         self.bus.emit(Planned(tasks=len(plan.steps), requests=plan.requests))
-        walk = Walk(series=self.series, span=span, now=self._now, keeper=self._keeper, bus=self.bus)
-        execution = Execution(walk=walk, lane=self.venue.lane)
-        self._execution = execution
         await execution.run()
         if self._open_bar is not None:
             await execution.fetch_open_bar()

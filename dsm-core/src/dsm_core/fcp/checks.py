@@ -6,16 +6,52 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from dsm_core.errors import RequestError, UnsupportedChartTypeError, UnsupportedIntervalError
+from dsm_core.errors import (
+    ProviderNotFoundError,
+    RequestError,
+    UnsupportedChartTypeError,
+    UnsupportedIntervalError,
+)
 from dsm_core.fcp.request import Request
 from dsm_core.fcp.series import Series
 from dsm_core.model.interval import Interval
 from dsm_core.model.names import ChartType, DataSource, MarketType
+from dsm_core.model.wording import listed_intervals
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.options import OptionKind, read_options
 from dsm_core.plugins.provider import Provider
 
-__all__ = ["check_columns", "check_source", "reading", "serving", "unserved"]
+__all__ = ["check_columns", "check_source", "reading", "serving", "unserved", "usual_provider"]
+
+
+def usual_provider(names: tuple[str, ...], configured: str | None) -> str:
+    """The provider of a call that names none: the configured one, else the only one there is.
+
+    Raises
+    ------
+    ProviderNotFoundError
+        When there is none, or the configured one is not among them.
+    RequestError
+        When there are several.
+    """
+    if configured and names and configured not in names:
+        raise ProviderNotFoundError(
+            f"The configuration's defaults.provider is {configured!r}, which is not among "
+            f"the providers there are: {', '.join(names)}.",
+            hint="Pass provider= one of them, or change defaults.provider.",
+            provider=configured,
+        )
+    if configured or len(names) == 1:
+        return configured or names[0]
+    if not names:
+        raise ProviderNotFoundError(
+            "No provider is installed.",
+            hint="They come as packages, usually called dsm-<provider>: pip install one.",
+        )
+    raise RequestError(
+        "Several providers are installed and none was named.",
+        hint=f"Pass provider= one of {', '.join(names)}, or set defaults.provider.",
+    )
 
 
 def unserved(provider: Provider, market: MarketType, chart: ChartType) -> UnsupportedChartTypeError:
@@ -52,7 +88,7 @@ def serving(
         wrong = f"{series} has no bars of 1s, which is what a call without an interval asks for."
     raise UnsupportedIntervalError(
         wrong,
-        hint=f"Give one of: {', '.join(known)}." if known else "It has no interval; give none.",
+        hint=f"Give one of: {listed_intervals(known)}." if known else "It has no interval; give none.",
         interval=None if request.interval is None else str(request.interval),
     )
 
@@ -68,11 +104,12 @@ def check_source(request: Request, served: tuple[str, ...]) -> None:
 
 
 def reading(
-    classes: Mapping[str, type[DataClientInterface]], request: Request
+    classes: Mapping[str, type[DataClientInterface]], request: Request, defaults: Mapping[str, Any]
 ) -> tuple[Mapping[str, type[DataClientInterface]], dict[str, Any]]:
     """The clients that read every option of the request, and the options' values.
 
-    A source that does not read an option has rows of another variant, so it is not asked.
+    Options that it leaves out have their ``defaults``. A source that does not read a given one has rows
+    of another variant, so it is not asked.
 
     Raises
     ------
@@ -83,14 +120,15 @@ def reading(
     kinds: dict[str, OptionKind] = {}
     for cls in reversed(list(classes.values())):
         kinds |= cls.spec.options
-    values = read_options(request.options, kinds)
-    able = {source: cls for source, cls in classes.items() if values.keys() <= cls.spec.options.keys()}
+    values = read_options({**defaults, **request.options}, kinds)
+    given = request.options.keys()
+    able = {source: cls for source, cls in classes.items() if given <= cls.spec.options.keys()}
     enforced = request.source.value
     if not able or (enforced in classes and enforced not in able):
         told = [f"{source} reads {', '.join(cls.spec.options) or 'none'}" for source, cls in classes.items()]
         who = f"Source {enforced!r} does not read" if able else "No source reads"
         raise RequestError(
-            f"{who} the option{'s' * (len(values) > 1)} {' and '.join(map(repr, values))}.",
+            f"{who} the option{'s' * (len(given) > 1)} {' and '.join(map(repr, sorted(given)))}.",
             hint=f"{'; '.join(told)}.",
         )
     return able, values

@@ -6,13 +6,30 @@ from collections.abc import Iterator
 
 from attrs import evolve
 
+from dsm_core.errors import RequestError
 from dsm_core.fcp.call import Call
 from dsm_core.fcp.request import Request
 from dsm_core.model.grid import grid_for
 from dsm_core.model.interval import Interval
 from dsm_core.model.time_range import from_ns
 
-__all__ = ["chunk_requests"]
+__all__ = ["chunk_requests", "comes_whole"]
+
+
+def comes_whole(call: Call) -> bool:
+    """Whether all of ``call`` must be in the cache before its pieces are read: they are of one history.
+
+    Raises
+    ------
+    RequestError
+        When they are, and there is no cache.
+    """
+    if call.series.restated and call.store is None:
+        raise RequestError(
+            f"{call.series.key} may be restated while it is read in pieces.",
+            hint="Read it with the cache switched on, or in one piece.",
+        )
+    return bool(call.series.restated) and not call.is_answered
 
 
 def chunk_requests(call: Call, chunk: str) -> Iterator[Request]:

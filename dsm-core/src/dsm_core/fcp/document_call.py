@@ -153,8 +153,9 @@ class DocumentCall(Call):
         keeper.batches = [evolve(batch, entries=entries) for batch in keeper.batches]
         self._hit = len(self._records_until(until)) if entries else None
 
-    async def _execute(self, span: TimeRange) -> None:
-        await super()._execute(self._instant)
+    @property
+    def _sought(self) -> TimeRange:
+        return self._instant
 
     def _records(self, span: TimeRange) -> pa.Table:
         # The clock may have been read a moment before the record of now was stamped by another run.

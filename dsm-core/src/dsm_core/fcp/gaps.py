@@ -12,7 +12,7 @@ from dsm_core.model.coverage import NOT_FETCHED, UNKNOWN_SYMBOL, Ledger
 from dsm_core.model.provenance import FINAL_REASONS, Failure, Gap
 from dsm_core.model.time_range import RangeSet, TimeRange
 
-__all__ = ["find_gaps", "open_gap"]
+__all__ = ["closed_gaps", "find_gaps", "open_gap"]
 
 _EVER: Final = TimeRange(-(2**62), 2**62)
 
@@ -46,7 +46,7 @@ def find_gaps(
         gaps += _of_forgotten(series, missing, rows, now)
     else:
         gaps += _unasked(series, missing, now)
-    return _joined(gaps)
+    return tuple(evolve(gap, end_ns=series.bars_until(gap.end_ns)) for gap in _joined(gaps))
 
 
 def _absences(ledger: Ledger) -> dict[tuple[str, bool], RangeSet]:
@@ -85,9 +85,20 @@ def _of_forgotten(series: Series, missing: RangeSet, rows: RangeSet, now: int) -
 def open_gap(series: Series, span: TimeRange, now: int, *, has_open_bar: bool = False) -> tuple[Gap, ...]:
     """The part of ``span`` that has not closed, less the open bar where that is handed out."""
     slot = series.open_slot(now)
-    after = slot.end if has_open_bar and slot is not None else series.closed_until(now)
+    # Without a grid nobody knows of a bar that is still open.
+    closed = now if series.grid is None else series.closed_until(now)
+    after = slot.end if has_open_bar and slot is not None else closed
     part = RangeSet.from_pairs([(max(span.start, after), span.end)])
-    return tuple(_gaps(series, series.align(part), "not_closed_yet", False))
+    gaps = _gaps(series, series.align(part), "not_closed_yet", False)
+    return tuple(evolve(gap, end_ns=series.bars_until(gap.end_ns)) for gap in gaps)
+
+
+def closed_gaps(series: Series, span: TimeRange) -> tuple[Gap, ...]:
+    """When the market was closed inside ``span``: no bar is missing there."""
+    return tuple(
+        Gap(start_ns=r.start, end_ns=r.end, bars=0, reason="market_closed", final=True)
+        for r in series.closed(span)
+    )
 
 
 def _unasked(series: Series, missing: RangeSet, now: int) -> list[Gap]:

@@ -63,7 +63,7 @@ def take_in(series: Series, client: DataClientInterface, task: Task, answer: Ans
         return _take_in_document(series, client, task, answer, now)
     conformed = _conformed(series, client, task, answer)
     table, times = conformed.table, times_of(conformed.table, series.schema)
-    split = int(np.searchsorted(times, series.closed_until(_as_of(answer.origin, now))))
+    split = int(np.searchsorted(times, series.closed_until(_as_of(answer, now))))
     closed = evolve(conformed, table=table.slice(0, split))
     vouched = _vouched(series, task, answer, now)
     is_presumed = series.grid is None and answer.covered is None
@@ -114,14 +114,16 @@ def _given_by(now: int, table: pa.Table, times: NDArray[np.int64]) -> pa.Table:
 def _conformed(
     series: Series, client: DataClientInterface, task: Task, answer: Answer, stamp: int | None = None
 ) -> Conformed:
+    margin = _margin(client)
     try:
-        return conform(
+        conformed = conform(
             answer.rows,
             series.schema,
             grid=series.grid,
-            snap=client.spec.snap,
+            strays=client.spec.strays,
+            ends_of=_ends_of(client),
             absent=series.absent_columns(client),
-            span=task.span,
+            span=TimeRange(task.span.start - margin, task.span.end + margin),
             stamp=stamp,
         )
     except SchemaMismatchError as error:
@@ -129,6 +131,27 @@ def _conformed(
         raise SchemaMismatchError(
             f"{name_of(client)} gave rows that do not fit: {error.message}", hint=error.hint, **details
         ) from error
+    return _cut(conformed, task.span, series) if margin else conformed
+
+
+def _cut(conformed: Conformed, span: TimeRange, series: Series) -> Conformed:
+    """Without the rows beside the span, which were asked for on purpose and count for nothing."""
+    a, b = np.searchsorted(times_of(conformed.table, series.schema), (span.start, span.end))
+    off_grid = conformed.off_grid
+    inside = off_grid[(off_grid >= span.start) & (off_grid < span.end)]
+    return evolve(conformed, table=conformed.table.slice(a, b - a), off_grid=inside)
+
+
+def _margin(client: DataClientInterface) -> int:
+    """Nanoseconds beside a page in which rows are no answer to another question; ends are rounded freely."""
+    return 0 if client.interval is None else 2 * client.spec.overlap * client.interval.longest_ns
+
+
+def _ends_of(client: DataClientInterface) -> int | None:
+    """The interval in nanoseconds where the client's rows are stamped with their end."""
+    if client.stamp == "start" or client.interval is None:
+        return None
+    return client.interval.longest_ns
 
 
 def absence(client: DataClientInterface, ranges: RangeSet, reason: str, now: int) -> tuple[LedgerEntry, ...]:
@@ -136,18 +159,20 @@ def absence(client: DataClientInterface, ranges: RangeSet, reason: str, now: int
     return provisional(ranges, str(client.source), reason, now)
 
 
-def _as_of(origin: Origin | None, now: int) -> int:
+def _as_of(answer: Answer, now: int) -> int:
     """When the bytes were made: a bar that closed later was unfinished in them."""
-    if origin is None or origin.last_modified is None:
+    now = now if answer.as_of is None else min(now, answer.as_of)
+    if answer.origin is None or answer.origin.last_modified is None:
         return now
     try:
-        return min(now, to_ns(parsedate_to_datetime(origin.last_modified)))
+        return min(now, to_ns(parsedate_to_datetime(answer.origin.last_modified)))
     except ValueError:
         return now
 
 
 def _vouched(series: Series, task: Task, answer: Answer, now: int) -> RangeSet:
-    closed = RangeSet.from_pairs([(task.span.start, min(task.span.end, series.closed_until(now)))])
+    told = now if answer.as_of is None else min(now, answer.as_of)
+    closed = RangeSet.from_pairs([(task.span.start, min(task.span.end, series.closed_until(told)))])
     return closed if answer.covered is None else answer.covered & closed
 
 

@@ -62,6 +62,12 @@ class LedgerKeeper:
         Whether the venue can be asked for its time; else holes are confirmed later.
     cache_problem
         Why the cache could not be written, if so; the answer is delivered all the same.
+    is_held_back
+        Whether nothing is cached before :meth:`release`.
+    taken
+        How many batches with rows came.
+    first_taken
+        The first row of the first of them, as a table.
     """
 
     series: Series
@@ -77,6 +83,9 @@ class LedgerKeeper:
     fetched: RangeSet = field(factory=RangeSet)
     rows_fetched: int = 0
     cache_problem: str | None = None
+    is_held_back: bool = False
+    taken: int = 0
+    first_taken: pa.Table | None = None
     _waiting: list[Batch] = field(factory=list)
     _lock: asyncio.Lock = field(factory=asyncio.Lock)
 
@@ -84,6 +93,9 @@ class LedgerKeeper:
         """Keep a batch and cache it."""
         held = self.ledger.ranges(lambda e: e.state == "rows")
         self.rows_fetched += self._count(batch, self.asked - held)
+        if len(batch.table):
+            self.taken += 1
+            self.first_taken = batch.table.slice(0, 1) if self.taken == 1 else self.first_taken
         self._learn(batch.entries)
         self.fetched = self.fetched | batch.vouched
         if self.keeps_rows and len(batch.table):
@@ -100,10 +112,22 @@ class LedgerKeeper:
         if entries:
             await self.take(Batch(table=empty_table(self.series.schema), entries=tuple(entries)))
 
+    async def release(self, *, anew: bool = False) -> None:
+        """Cache what was held back, in the place of all that was kept where it is told ``anew``."""
+        if anew and self.store is not None:
+            await self._guarded(self._forget, ())
+        # What could not be cleared away must not get company.
+        self.is_held_back = self.cache_problem is not None
+        await self.flush()
+
+    def _forget(self, _: Sequence[Batch]) -> None:
+        assert self.store is not None
+        self.store.clear(lambda key: key != self.series.key)
+
     async def flush(self) -> None:
         """Write what waits; batches that arrive during a write go together into the next one."""
         async with self._lock:
-            if self._waiting and self.store is not None:
+            if self._waiting and self.store is not None and not self.is_held_back:
                 waiting, self._waiting = self._waiting, []
                 await self._guarded(self._write, waiting)
 
@@ -112,27 +136,27 @@ class LedgerKeeper:
         provisional = [e for e in self.ledger.entries if e.state == "provisional"]
         changed: list[LedgerEntry] = []
         for entry in provisional:
-            parts = await self._run(self._settle, entry)
+            parts = await self.run(self._settle, entry)
             changed += [p for p in parts if p.state == "confirmed"]
         await self.note(changed, confirmed=True)
 
     async def is_inside(self, span: TimeRange) -> bool:
         """Whether the series has rows on both sides of ``span``."""
-        return await self._run(lambda: self._rows_before(span.start) and self._rows_after(span.end))
+        return await self.run(lambda: self._rows_before(span.start) and self._rows_after(span.end))
 
     async def last_row(self, span: TimeRange) -> int | None:
         """Time of the last known row inside ``span``."""
-        times = await self._run(self._row_times, span)
+        times = await self.run(self._row_times, span)
         return int(times[-1]) if len(times) else None
 
     async def first_row(self, span: TimeRange) -> int | None:
         """Time of the first known row inside ``span``."""
-        times = await self._run(self._row_times, span)
+        times = await self.run(self._row_times, span)
         return int(times[0]) if len(times) else None
 
     async def has_rows(self) -> bool:
         """Whether any row of the series is known."""
-        return await self._run(lambda: self._rows_before(2**62))
+        return await self.run(lambda: self._rows_before(2**62))
 
     def table(self, within: RangeSet) -> pa.Table:
         """Known rows inside ``within``, sorted."""
@@ -210,16 +234,18 @@ class LedgerKeeper:
 
     def _write(self, batches: Sequence[Batch]) -> None:
         assert self.store is not None
-        ready = [CacheBatch(table=b.table, entries=b.entries) for b in batches]
+        has_grid = self.series.grid is not None
+        ready = [CacheBatch(table=b.table, entries=b.entries, has_grid=has_grid) for b in batches]
         self.store.write(self.series.key, self.series.schema, ready, now=self.now)
 
     async def _guarded(self, work: Callable[[Sequence[Batch]], None], batches: Sequence[Batch]) -> None:
         try:
-            await self._run(work, batches)
+            await self.run(work, batches)
         except CacheUnavailableError as error:
             self.cache_problem = str(error)
 
-    async def _run(self, work: Callable[..., T], *args: object) -> T:
+    async def run(self, work: Callable[..., T], *args: object) -> T:
+        """Do disk work in a worker thread."""
         # Threads do not inherit the context, and events of the work belong to this call.
         within = copy_context()
         return await asyncio.get_running_loop().run_in_executor(

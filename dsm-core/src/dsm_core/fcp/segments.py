@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 from attrs import evolve
+from numpy.typing import NDArray
 
 from dsm_core.fcp.series import Series
 from dsm_core.model.coverage import Ledger
@@ -13,6 +14,8 @@ from dsm_core.model.time_range import RangeSet, from_ns
 from dsm_core.schema.conform import times_of
 
 __all__ = ["find_segments"]
+
+Times = NDArray[np.int64]
 
 
 def find_segments(
@@ -40,7 +43,16 @@ def find_segments(
                         from_cache=from_cache,
                     )
                 )
-    return _joined(sorted((s for s in out if s.rows), key=lambda s: s.start_ns))
+    joined = _joined(sorted((s for s in out if s.rows), key=lambda s: s.start_ns))
+    return tuple(_trimmed(segment, series, times) for segment in joined)
+
+
+def _trimmed(segment: Segment, series: Series, times: Times) -> Segment:
+    """The segment up to the end of its last bar; where bars stand off the grid, from its first one."""
+    first, after = np.searchsorted(times, (segment.start_ns, segment.end_ns)).tolist()
+    end = max(series.bars_until(segment.end_ns), int(times[after - 1]) + 1)
+    start = int(times[first]) if series.keeps_off_grid else segment.start_ns
+    return evolve(segment, start_ns=start, end_ns=min(end, segment.end_ns))
 
 
 def _joined(segments: list[Segment]) -> tuple[Segment, ...]:

@@ -9,19 +9,16 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from difflib import get_close_matches
+from typing import Any
 
 from attrs import evolve, frozen
 
 from dsm_core.cache import CacheStore, DocumentStore
 from dsm_core.config import HttpConfig, default_cache_dir
-from dsm_core.errors import (
-    ConfigError,
-    ProviderNotFoundError,
-    RequestError,
-)
+from dsm_core.errors import ConfigError, RequestError
 from dsm_core.events import EventBus
 from dsm_core.fcp.call import Call
-from dsm_core.fcp.checks import check_columns, check_source, reading, serving, unserved
+from dsm_core.fcp.checks import check_columns, check_source, reading, serving, unserved, usual_provider
 from dsm_core.fcp.document_call import DocumentCall
 from dsm_core.fcp.request import Request
 from dsm_core.fcp.series import Series
@@ -146,7 +143,11 @@ class Session:
             )
         classes = serving(classes, request)
         check_source(request, tuple(classes))
-        classes, options = reading(classes, request)
+        defaults: dict[str, Any] = {}
+        for cls in reversed(list(classes.values())):
+            with guarding(cls, parts.provider):
+                defaults |= cls.option_defaults(venue.config)
+        classes, options = reading(classes, request, defaults)
         key = SeriesKey(
             provider=parts.provider,
             market_type=parts.market_type,
@@ -172,29 +173,8 @@ class Session:
             return str(asked)
         if self._only_provider is not None:
             return self._only_provider
-        names, usual = self._registry.names(), self.settings.config.defaults.provider
-        if usual:
-            if names and usual not in names:
-                raise ProviderNotFoundError(
-                    f"The configuration's defaults.provider is {usual!r}, which is not among "
-                    f"the providers there are: {', '.join(names)}.",
-                    hint="Pass provider= one of them, or change defaults.provider.",
-                    provider=usual,
-                )
-            self._only_provider = usual
-            return usual
-        if len(names) == 1:
-            self._only_provider = names[0]
-            return names[0]
-        if not names:
-            raise ProviderNotFoundError(
-                "No provider is installed.",
-                hint="They come as packages, usually called dsm-<provider>: pip install one.",
-            )
-        raise RequestError(
-            "Several providers are installed and none was named.",
-            hint=f"Pass provider= one of {', '.join(names)}, or set defaults.provider.",
-        )
+        self._only_provider = usual_provider(self._registry.names(), self.settings.config.defaults.provider)
+        return self._only_provider
 
     def _market_type(self, request: Request, served: tuple[MarketType, ...], provider: str) -> MarketType:
         asked = request.market_type or self.settings.market_type or self.settings.config.defaults.market_type

@@ -161,18 +161,19 @@ async def _update(session: Session, held: SeriesLedger) -> Updated:
     except DSMError as error:
         return Updated(key=key, rows=rows, requests=requests, gaps=tuple(gaps), error=error)
     known = await asyncio.to_thread(_known, session, probe.series, now)
-    until = known.ranges(lambda entry: entry.state == "rows").span
+    rows_span = known.ranges(lambda entry: entry.state == "rows").span
+    until = None if rows_span is None else probe.series.bars_until(rows_span.end)
     gaps += _waiting(probe.series, known, due, now)
-    return Updated(
-        key=key, rows=rows, requests=requests, until=until.end if until else None, gaps=tuple(gaps)
-    )
+    return Updated(key=key, rows=rows, requests=requests, until=until, gaps=tuple(gaps))
 
 
 def _known(session: Session, series: Series, now: int) -> Ledger:
     assert session.store is not None
-    known = session.store.read(series.key, series.schema, TimeRange(0, now), columns=[])
+    # While a market is closed, its last bar vouches for the time up to the next open.
+    past = TimeRange(0, max(now, series.closed_until(now)))
+    known = session.store.read(series.key, series.schema, past, columns=[])
     if known.damaged:
-        known = session.store.read(series.key, series.schema, TimeRange(0, now), columns=[])
+        known = session.store.read(series.key, series.schema, past, columns=[])
     return known.ledger
 
 

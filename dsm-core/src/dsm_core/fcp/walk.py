@@ -59,6 +59,8 @@ class Walk:
         Holds what is known so far, and caches what arrives.
     bus
         Takes the events.
+    also
+        More ranges to ask for.
     failures
         What sources did not deliver.
     """
@@ -68,12 +70,14 @@ class Walk:
     now: int
     keeper: LedgerKeeper
     bus: EventBus
+    also: RangeSet = field(factory=RangeSet)
     failures: list[Failure] = field(factory=list)
 
     @property
     def need(self) -> RangeSet:
-        """Whole closed slots of the range."""
-        return needed(self.series, self.span, self.now)
+        """Whole closed slots of the range, and those that are asked for beside it."""
+        need = needed(self.series, self.span, self.now)
+        return need | self.series.align(self.also) if self.also else need
 
     @property
     def remaining(self) -> RangeSet:

@@ -27,7 +27,11 @@ Times = NDArray[np.int64]
 
 
 class Grid(ABC):
-    """Slots numbered by integers; slot *i* is ``[open_of(i), open_of(i + 1))``."""
+    """Slots numbered by integers; slot *i* is ``[open_of(i), open_of(i + 1))``.
+
+    The slots leave no time out: where a market closes, the last slot before it reaches to the next
+    open, and :meth:`end_of` tells when its bar ended.
+    """
 
     @abstractmethod
     def index_of(self, t: int) -> int:
@@ -44,6 +48,33 @@ class Grid(ABC):
     @abstractmethod
     def opens(self, indices: Times) -> Times:
         """:meth:`open_of` for an array."""
+
+    def end_of(self, index: int) -> int:
+        """End of the bar of slot ``index``, exclusive; before the next open where a market closes."""
+        return self.open_of(index + 1)
+
+    def ends(self, indices: Times) -> Times:
+        """:meth:`end_of` for an array."""
+        return self.opens(indices + 1)
+
+    def ends_session(self, times: Times) -> NDArray[np.bool_]:
+        """Whether a session ends at each of ``times``, also where the next one begins at once."""
+        return np.zeros(len(times), dtype=np.bool_)
+
+    def closed(self, span: TimeRange) -> RangeSet:
+        """The part of ``span`` in which no bar is open: the market's closed time."""
+        return RangeSet()
+
+    def closed_until(self, t: int) -> int:
+        """First open of a slot that has not closed at ``t``: all before it have."""
+        index = self.index_of(t)
+        return self.open_of(index + 1 if self.end_of(index) <= t else index)
+
+    def slot_at(self, t: int) -> TimeRange | None:
+        """The bar that is open at ``t``; None while the market is closed."""
+        index = self.index_of(t)
+        start, end = self.open_of(index), self.end_of(index)
+        return TimeRange(start, end) if start <= t < end else None
 
     def floor(self, t: int) -> int:
         """Open of the slot that holds ``t``."""
@@ -80,10 +111,11 @@ class Grid(ABC):
         return RangeSet.from_pairs((self.ceil(r.start), self.ceil(r.end)) for r in spans)
 
     def runs(self, opens: Times) -> RangeSet:
-        """Ranges of the slots that open at ``opens`` (ascending, unique, on the grid)."""
+        """Ranges of the slots that hold ``opens`` (ascending)."""
         if len(opens) == 0:
             return RangeSet()
-        index = self.indices(opens)
+        # Two bars share a slot where one of them stands off the grid and was kept.
+        index = np.unique(self.indices(opens))
         breaks = np.flatnonzero(np.diff(index) != 1)
         first = index[np.concatenate(([0], breaks + 1))]
         after = index[np.concatenate((breaks, [len(index) - 1]))] + 1

@@ -19,6 +19,7 @@ _UNIT_NS: Final = {
     "d": 86_400 * 10**9,
     "w": 7 * 86_400 * 10**9,
 }
+_LONGEST_MONTH_NS: Final = 31 * _UNIT_NS["d"]
 _COARSER: Final = {"s": (60, "m"), "m": (60, "h"), "h": (24, "d")}
 # How other libraries and people write units; "m" for months is theirs, not ours.
 _WORDS: Final = {
@@ -126,6 +127,11 @@ class Interval(str, metaclass=_IntervalMeta):
         """Length in nanoseconds; None for months, which differ in length."""
         unit_ns = _UNIT_NS.get(self.unit)
         return None if unit_ns is None else unit_ns * self.number
+
+    @property
+    def longest_ns(self) -> int:
+        """Length in nanoseconds; of months that of 31 days each, the longest there are."""
+        return self.nanoseconds or self.number * _LONGEST_MONTH_NS
 
     @property
     def path_name(self) -> str:

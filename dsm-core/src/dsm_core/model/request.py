@@ -171,8 +171,9 @@ def _bars(last: int, right: int, grid: Grid | None, *, ends_now: bool) -> tuple[
         raise RequestError(f"last={last} bars.", hint="Ask for one bar or more.")
     if grid is None:
         raise RequestError(f"last={last} bars, but this series has no grid.", hint='Give a span: last="7d".')
-    end = grid.floor(right) if ends_now else grid.ceil(right)
-    return grid.back(end, last), end
+    end = grid.closed_until(right) if ends_now else grid.ceil(right)
+    # The closed time of a market after its last bar was not asked for.
+    return grid.back(end, last), grid.end_of(grid.index_of(end) - 1)
 
 
 def _before(t: int, span: Interval) -> int:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["counted"]
+from collections.abc import Iterable
+from typing import Final
+
+from dsm_core.model.interval import Interval
+
+__all__ = ["counted", "listed_intervals"]
+
+_MOST: Final = 30
+_EXAMPLES: Final = 3
 
 
 def counted(number: int, noun: str) -> str:
@@ -14,3 +22,20 @@ def counted(number: int, noun: str) -> str:
     ('1 row', '0 gaps')
     """
     return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def listed_intervals(intervals: Iterable[str], separator: str = ", ") -> str:
+    """Intervals as text; of very many the usual ones, how many more there are, and the first of those.
+
+    Examples
+    --------
+    >>> listed_intervals([f"{minutes}m" for minutes in range(1, 100)])
+    '1m, 3m, 5m, 15m, 30m, 1h and 93 more, such as 2m, 4m, 6m'
+    """
+    found = list(dict.fromkeys(map(Interval, intervals)))
+    if len(found) <= _MOST:
+        return separator.join(found)
+    usual = [interval for interval in found if hasattr(Interval, interval.name)]
+    others = [interval for interval in found if interval not in usual]
+    examples = separator.join(others[:_EXAMPLES])
+    return f"{separator.join(usual)} and {len(others)} more, such as {examples}"

@@ -80,6 +80,8 @@ class Call(Generic[T]):
             try:
                 return await self._try_host(target)
             except AccessDeniedError as error:
+                if not self._outgoing.is_host_refusal:
+                    raise
                 target.host.note_refusal(error)
                 refusal = error
 

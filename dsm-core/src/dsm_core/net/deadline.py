@@ -66,10 +66,13 @@ def current_deadline() -> Deadline:
 
 
 @contextmanager
-def deadline_scope(deadline: Deadline) -> Iterator[Deadline]:
-    """Apply ``deadline`` to everything inside; of nested ones the earliest counts."""
+def deadline_scope(deadline: Deadline, *, replaces: bool = False) -> Iterator[Deadline]:
+    """Apply ``deadline`` to everything inside; of nested ones the earliest counts.
+
+    With ``replaces`` the outer ones do not count: for work that others wait for too, whose deadlines differ.
+    """
     outer = current_deadline()
-    token = _current.set(deadline if deadline.remaining_s() <= outer.remaining_s() else outer)
+    token = _current.set(deadline if replaces or deadline.remaining_s() <= outer.remaining_s() else outer)
     try:
         yield current_deadline()
     finally:

@@ -80,6 +80,7 @@ class HttpSession:
         pool: str | None = None,
         headers: Mapping[str, str] | None = None,
         check: Callable[[Any], None] | None = None,
+        is_host_refusal: bool = True,
     ) -> JsonReply:
         """A parsed JSON answer.
 
@@ -98,6 +99,9 @@ class HttpSession:
         check
             Given the body of a success; raises for an error inside it, which is then retried or not as
             a status of that kind would be.
+        is_host_refusal
+            Whether a 403 turns this client away for good. False where it is about this request alone,
+            as where each symbol needs an entitlement.
 
         Raises
         ------
@@ -106,7 +110,7 @@ class HttpSession:
         ConfigError
             The endpoint key or the pool is unknown.
         """
-        outgoing = Outgoing(params=params, headers=headers or {})
+        outgoing = Outgoing(params=params, headers=headers or {}, is_host_refusal=is_host_refusal)
 
         async def read(answer: Answer) -> JsonReply:
             reply = await self._read_json(answer)
@@ -124,10 +128,16 @@ class HttpSession:
         cost: int = 0,
         pool: str | None = None,
         headers: Mapping[str, str] | None = None,
+        is_host_refusal: bool = True,
+        is_empty_good: bool = False,
     ) -> JsonReply:
-        """The JSON answer to a posted form, as token endpoints want it; retried like a GET."""
-        outgoing = Outgoing(method="POST", form=form, headers=headers or {})
-        return await self._call(url, outgoing, cost, pool, self._read_json)
+        """The JSON answer to a posted form, as token endpoints want it; retried like a GET.
+
+        With ``is_empty_good`` an empty body is an answer, and its value None; the rest is as in `get_json`.
+        """
+        outgoing = Outgoing(method="POST", form=form, headers=headers or {}, is_host_refusal=is_host_refusal)
+        read = self._read_json_or_nothing if is_empty_good else self._read_json
+        return await self._call(url, outgoing, cost, pool, read)
 
     async def get_text(
         self,
@@ -238,8 +248,13 @@ class HttpSession:
             )
         return name or key
 
-    async def _read_json(self, answer: Answer) -> JsonReply:
+    async def _read_json_or_nothing(self, answer: Answer) -> JsonReply:
+        return await self._read_json(answer, is_empty_good=True)
+
+    async def _read_json(self, answer: Answer, *, is_empty_good: bool = False) -> JsonReply:
         body = await answer.body(self._engine.settings.max_json_bytes)
+        if is_empty_good and not body:
+            return JsonReply(body=None, **_facts(answer))
         try:
             parsed = loads(body)
         except JsonError as error:

@@ -31,6 +31,7 @@ __all__ = [
     "MAX_BAN_S",
     "Rejection",
     "parse_http_date",
+    "parse_reset",
     "parse_retry_after",
     "status_error",
     "transport_error",
@@ -40,6 +41,7 @@ BODY_SHOWN: Final = 500
 MAX_BAN_S: Final = 3 * 86_400.0
 """Known bans last two minutes up to three days; no venue is believed beyond that."""
 DEFAULT_BAN_S: Final = 120.0
+_YEAR_2001_S: Final = 1e9
 
 _BY_STATUS: Final[Mapping[int, type[SourceError]]] = {
     401: AuthenticationError,
@@ -116,6 +118,8 @@ def _reason(body: str) -> tuple[Any, str]:
 
 def _wait_s(rejection: Rejection) -> float | None:
     stated = parse_retry_after(rejection.headers.get("retry-after"), rejection.wall_s)
+    if stated is None and rejection.status == 429:
+        stated = parse_reset(rejection.headers.get("x-ratelimit-reset"), rejection.wall_s)
     if stated is not None or rejection.status != 418:
         return stated
     match = _BANNED_UNTIL.search(rejection.body)
@@ -134,6 +138,20 @@ def parse_retry_after(text: str | None, wall_s: float) -> float | None:
         seconds = moment.timestamp() - wall_s
     else:
         return None
+    return min(seconds, MAX_BAN_S) if seconds > 0 else None
+
+
+def parse_reset(text: str | None, wall_s: float) -> float | None:
+    """Give the seconds until the moment that an ``X-RateLimit-Reset`` header tells; None without one.
+
+    Venues write seconds from now, or seconds or milliseconds since 1970: their sizes tell them apart.
+    """
+    if text is None or not re.fullmatch(r"\s*\d{1,16}(\.\d+)?\s*", text, re.ASCII):
+        return None
+    number = float(text)
+    if number > _YEAR_2001_S * 1000:
+        number /= 1000
+    seconds = number - wall_s if number > _YEAR_2001_S else number
     return min(seconds, MAX_BAN_S) if seconds > 0 else None
 
 

@@ -36,6 +36,7 @@ class Outgoing:
     params: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     form: Mapping[str, str] | None = field(default=None, repr=False)
+    is_host_refusal: bool = True
 
 
 @frozen

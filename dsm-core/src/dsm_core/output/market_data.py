@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from attrs import field, frozen
 
 from dsm_core.errors import RequestError
+from dsm_core.fcp.gaps import closed_gaps
 from dsm_core.fcp.outcome import Outcome
 from dsm_core.model.interval import Interval
 from dsm_core.model.provenance import Failure, Gap, Segment
@@ -46,10 +47,14 @@ class Coverage:
     missing
         Bars in gaps, those that have not closed aside.
     off_grid
-        Bars that the venue stamped off the grid and that were moved to the slot that holds them.
+        Bars that the venue stamped off the grid: moved to the slot that holds them, or, of sessions,
+        kept where they stand.
     gaps
         How many ranges are not held, also where nobody knows how many rows they should have; those
         that have not closed aside.
+    market_closed
+        When the market was closed inside the range: no bar is expected and none is missing. Empty where
+        no calendar is known.
     """
 
     expected: int | None
@@ -57,6 +62,7 @@ class Coverage:
     missing: int | None
     off_grid: int
     gaps: int = field(default=0, repr=False)
+    market_closed: tuple[Gap, ...] = field(default=(), repr=False)
 
     @property
     def complete(self) -> bool:
@@ -137,7 +143,12 @@ class MarketData:
         closed = [g.bars for g in out.gaps if g.reason != "not_closed_yet"]
         missing = None if out.expected is None else sum(bars or 0 for bars in closed)
         return Coverage(
-            expected=out.expected, rows=len(self), missing=missing, off_grid=out.off_grid, gaps=len(closed)
+            expected=out.expected,
+            rows=len(self),
+            missing=missing,
+            off_grid=out.off_grid,
+            gaps=len(closed),
+            market_closed=closed_gaps(out.series, out.span) if out.span else (),
         )
 
     def resample(self, interval: str) -> MarketData:

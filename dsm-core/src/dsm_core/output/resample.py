@@ -21,7 +21,7 @@ from dsm_core.model.grid import Grid
 from dsm_core.model.interval import Interval
 from dsm_core.model.provenance import Gap, Segment
 from dsm_core.model.time_range import TimeRange
-from dsm_core.output.coarser_grid import coarser_grid
+from dsm_core.output.coarser_grid import Joint, coarser_grid
 from dsm_core.schema.chart_type import ChartSchema
 from dsm_core.schema.conform import empty_table, times_of
 
@@ -29,11 +29,14 @@ __all__ = ["resample", "resample_outcome"]
 
 # What the venue leaves out of its own coarser bars too; the end of a source's history is no such thing.
 _VENUES_OWN: Final = frozenset({"venue_has_none", "market_closed", "not_listed_yet", "delisted"})
+_STRAYS: Final = (
+    "bars off the grid stand in it, and nobody knows where they belong; fetch this interval itself"
+)
 Times = NDArray[np.int64]
 
 
-def resample(table: pa.Table, schema: ChartSchema, grid_to: Grid, opens: Times | None = None) -> pa.Table:
-    """Rows joined to bars of ``grid_to``, each column by the schema's ``agg``.
+def resample(table: pa.Table, schema: ChartSchema, slots: Times) -> pa.Table:
+    """Rows joined to bars, each column by the schema's ``agg``.
 
     Nulls are ignored; where all values of a bar are null, so is the result.
 
@@ -41,15 +44,9 @@ def resample(table: pa.Table, schema: ChartSchema, grid_to: Grid, opens: Times |
     ----------
     table
         Rows in the schema, sorted.
-    grid_to
-        Where the new bars open.
-    opens
-        Only bars that open at these instants; all by default.
+    slots
+        The open of the bar that each row becomes part of, ascending.
     """
-    slots = grid_to.opens(grid_to.indices(times_of(table, schema)))
-    if opens is not None:
-        wanted = np.isin(slots, opens)
-        table, slots = table.filter(pa.array(wanted)), slots[wanted]
     if not len(table):
         return empty_table(schema)
     keyed = table.set_column(0, schema.index, pa.array(slots))
@@ -93,121 +90,147 @@ def _check_joinable(schema: ChartSchema) -> None:
 
 @frozen
 class _Resampling:
-    """An outcome over the slots of a coarser grid.
+    """An outcome over the slots of a coarser grid; source and coarser slots are told by number.
 
-    ``closed`` is the closed part of the request, as source slots; ``bounds`` are the opens of the
-    coarser slots that lie whole inside it, and the end of the last one.
+    Source slots from ``start`` to before ``closed`` have closed, those to before ``end`` were asked for.
+    Of the coarser slots ``whole`` lie inside what has closed; ``edges`` are the first source slot of each
+    of them, and of the one after.
     """
 
     source: Outcome
-    grid: Grid
-    grid_to: Grid
-    asked: TimeRange | None
-    closed: TimeRange | None
-    bounds: Times
+    joint: Joint
+    start: int
+    closed: int
+    end: int
+    whole: Times
+    edges: Times
 
     @classmethod
     def of(cls, outcome: Outcome, span: TimeRange, grid_to: Grid) -> _Resampling:
         grid = outcome.series.grid
         assert grid is not None, "coarser_grid refuses series without a grid"
-        start, asked_end = grid.ceil(span.start), grid.ceil(span.end)
-        closed_end = grid.open_of(grid.index_of(start) + (outcome.expected or 0))
-        first, end = grid_to.ceil(start), grid_to.floor(closed_end)
-        bounds = np.empty(0, dtype=np.int64)
-        if first < end:
-            bounds = np.append(grid_to.slots(TimeRange(first, end)), end)
-        return cls(outcome, grid, grid_to, _range(start, asked_end), _range(start, closed_end), bounds)
+        joint = Joint(grid, grid_to)
+        start, end = (grid.index_of(grid.ceil(t)) for t in (span.start, span.end))
+        closed = start + (outcome.expected or 0)
+        first, last = joint.coarse_of(np.array([start, max(closed - 1, start)], dtype=np.int64)).tolist()
+        touched = np.arange(first, last + 2, dtype=np.int64)
+        joint.check(touched)
+        edges = joint.firsts(touched)
+        # Of the market's closed time alone no bar is made.
+        keep = (edges[:-1] >= start) & (edges[1:] <= closed) & (edges[:-1] < edges[1:])
+        whole = touched[:-1][keep]
+        edges = np.append(edges[:-1][keep], edges[1:][keep][-1:])
+        return cls(outcome, joint, start, closed, end, whole, edges)
 
     def outcome(self) -> Outcome:
-        out = self.source
-        if self.asked is None:
+        out, grid_to = self.source, self.joint.coarse
+        if self.start >= self.end:
             return evolve(out, table=empty_table(out.series.schema), gaps=(), segments=(), expected=0)
-        opens, inside = self._inside()
+        belongs = self._row_bars()
+        made, inside = self._inside()
         gaps = _joined([*self._ends(), *inside])
-        table = resample(out.table, out.series.schema, self.grid_to, opens)
-        span = TimeRange(self.grid_to.floor(self.asked.start), self.grid_to.ceil(self.asked.end))
+        kept = np.isin(belongs, made)
+        rows = out.table.slice(0, len(belongs)).filter(pa.array(kept))
+        table = resample(rows, out.series.schema, grid_to.opens(belongs[kept]))
         missing = sum(gap.bars or 0 for gap in gaps if gap.reason != "not_closed_yet")
         return evolve(
             out,
-            span=span,
+            span=self._span(),
             table=table,
             gaps=gaps,
-            segments=tuple(self._segments(opens)),
+            segments=tuple(self._segments(made, belongs)),
             expected=len(table) + missing,
         )
 
+    def _span(self) -> TimeRange:
+        """From the first coarser bar that was asked for to the end of the last one, closed time included."""
+        asked = self.source.span
+        assert asked is not None
+        first, last = self.joint.coarse_of(np.array([self.start, self.end - 1], dtype=np.int64)).tolist()
+        grid_to = self.joint.coarse
+        end = max(grid_to.end_of(last), min(asked.end, grid_to.open_of(last + 1)))
+        return TimeRange(min(asked.start, grid_to.open_of(first)), end)
+
+    def _row_slots(self) -> tuple[Times, NDArray[np.bool_]]:
+        """The source slot of each closed row, and which rows stand off the grid."""
+        grid, out = self.joint.fine, self.source
+        times = times_of(out.table, out.series.schema)
+        slots = grid.indices(times)
+        slots = slots[: np.searchsorted(slots, self.closed)]
+        return slots, grid.opens(slots) != times[: len(slots)]
+
+    def _row_bars(self) -> Times:
+        return self.joint.coarse_of(self._row_slots()[0])
+
     def _inside(self) -> tuple[Times, list[Gap]]:
-        """Opens of the bars that can be made, and gaps of the others that lie whole in the request."""
-        if not len(self.bounds):
-            return self.bounds, []
+        """The bars that can be made, and gaps of the others that lie whole in the request."""
+        if not len(self.whole):
+            return self.whole, []
         out = self.source
         venues_own = [gap for gap in out.gaps if _is_venues_own(gap)]
-        indices = self.grid.indices(self.bounds)
-        rows = np.diff(np.searchsorted(times_of(out.table, out.series.schema), self.bounds))
-        absent = np.diff(_counted(indices, [self._slots_of(gap) for gap in venues_own]))
-        whole = rows + absent == np.diff(indices)
-        opens = self.bounds[:-1]
+        slots, is_stray = self._row_slots()
+        rows = np.diff(np.searchsorted(slots[~is_stray], self.edges))
+        strays = np.diff(np.searchsorted(slots[is_stray], self.edges))
+        absent = np.diff(_counted(self.edges, [self._slots_of(gap) for gap in venues_own]))
+        told = strays == 0
+        is_complete = told & (rows + absent == np.diff(self.edges))
         others = [gap for gap in out.gaps if not _is_venues_own(gap)]
-        gaps = [*self._left_out(~whole, others), *self._left_out(whole & (rows == 0), venues_own)]
-        return opens[whole & (rows > 0)], gaps
+        gaps = self._left_out(told & ~is_complete, others)
+        gaps += self._left_out(is_complete & (rows == 0), venues_own)
+        gaps += [self._gap(a, b, "not_requested", _STRAYS) for a, b in _runs(self.whole[~told])]
+        return self.whole[is_complete & (rows > 0)], gaps
 
     def _left_out(self, out: NDArray[np.bool_], causes: Iterable[Gap]) -> list[Gap]:
         """Gaps of the bars marked in ``out``, each with the first of the causes that touch it."""
         gaps, waiting = [], out.copy()
         for cause in causes:
-            first = max(int(np.searchsorted(self.bounds, cause.start_ns, side="right")) - 1, 0)
-            after = int(np.searchsorted(self.bounds, cause.end_ns))
-            for a, b in _runs(first + np.flatnonzero(waiting[first:after])):
-                start, end = int(self.bounds[a]), int(self.bounds[b])
-                gaps.append(evolve(cause, start_ns=start, end_ns=end, bars=b - a))
+            start, end = self._slots_of(cause)
+            first = max(int(np.searchsorted(self.edges, start, side="right")) - 1, 0)
+            after = int(np.searchsorted(self.edges, end))
+            for a, b in _runs(self.whole[first:after][waiting[first:after]]):
+                gaps.append(self._gap(a, b, cause.reason, cause.detail, final=cause.final))
             waiting[first:after] = False
         return gaps
 
     def _slots_of(self, gap: Gap) -> tuple[int, int]:
-        return self.grid.index_of(self.grid.ceil(gap.start_ns)), self.grid.index_of(
-            self.grid.ceil(gap.end_ns)
-        )
+        grid = self.joint.fine
+        return grid.index_of(grid.ceil(gap.start_ns)), grid.index_of(grid.ceil(gap.end_ns))
 
-    def _ends(self) -> list[Gap]:
+    def _gap(self, first: int, after: int, reason: str, detail: str, *, final: bool = False) -> Gap:
+        grid_to = self.joint.coarse
+        start, end = grid_to.open_of(first), grid_to.end_of(after - 1)
+        return Gap(start_ns=start, end_ns=end, bars=after - first, reason=reason, final=final, detail=detail)
+
+    def _ends(self) -> Iterable[Gap]:
         """Bars that the request, or what has closed of it, cuts."""
-        assert self.asked is not None
-        grid, asked = self.grid_to, self.asked
-        closed_end = self.closed.end if self.closed else asked.start
-        ends: list[tuple[int, int, str, str]] = []
-        head, tail = grid.floor(asked.start), grid.floor(closed_end)
-        if head < asked.start and grid.next(head) <= closed_end:
-            ends.append((head, grid.next(head), "not_requested", "the range begins inside this bar"))
-        is_open = closed_end < asked.end
-        if tail < closed_end and not is_open:
-            ends.append((tail, grid.next(tail), "not_requested", "the range ends inside this bar"))
-        elif is_open and (tail < closed_end or self._tells_of_open()):
-            ends.append((tail, grid.ceil(asked.end), "not_closed_yet", ""))
-        return [
-            Gap(start_ns=a, end_ns=b, bars=grid.count(TimeRange(a, b)), reason=why, final=False, detail=text)
-            for a, b, why, text in ends
-        ]
+        at = np.array([self.start, self.closed, self.end - 1], dtype=np.int64)
+        head, tail, last = self.joint.coarse_of(at).tolist()
+        begins = self.joint.firsts(np.array([head, head + 1, tail], dtype=np.int64)).tolist()
+        if begins[0] < self.start and begins[1] <= self.closed:
+            yield self._gap(head, head + 1, "not_requested", "the range begins inside this bar")
+        is_open, is_cut = self.closed < self.end, begins[2] < self.closed
+        if is_cut and not is_open:
+            yield self._gap(tail, tail + 1, "not_requested", "the range ends inside this bar")
+        elif is_open and (is_cut or self._tells_of_open()):
+            yield self._gap(tail, last + 1, "not_closed_yet", "")
 
     def _tells_of_open(self) -> bool:
         return any(gap.reason == "not_closed_yet" for gap in self.source.gaps)
 
-    def _segments(self, opens: Times) -> Iterable[Segment]:
+    def _segments(self, made: Times, belongs: Times) -> Iterable[Segment]:
         """Runs of bars whose first and last source bars have the same origins."""
-        segments = self.source.segments
-        if not len(opens) or not segments:
+        segments, grid_to = self.source.segments, self.joint.coarse
+        if not len(made) or not segments:
             return
         times = times_of(self.source.table, self.source.series.schema)
-        ends = self.grid_to.opens(self.grid_to.indices(opens) + 1)
         starts = np.array([s.start_ns for s in segments], dtype=np.int64)
-        held = np.searchsorted(times, opens), np.searchsorted(times, ends) - 1
+        held = np.searchsorted(belongs, made), np.searchsorted(belongs, made, side="right") - 1
         first, last = (np.searchsorted(starts, times[at], side="right") - 1 for at in held)
-        joins = (np.diff(first) == 0) & (np.diff(last) == 0) & (ends[:-1] == opens[1:])
-        breaks = np.concatenate(([0], np.flatnonzero(~joins) + 1, [len(opens)])).tolist()
+        joins = (np.diff(first) == 0) & (np.diff(last) == 0) & (np.diff(made) == 1)
+        breaks = np.concatenate(([0], np.flatnonzero(~joins) + 1, [len(made)])).tolist()
         for a, b in pairwise(breaks):
-            yield _mixed(segments[first[a] : last[a] + 1], int(opens[a]), int(ends[b - 1]), b - a)
-
-
-def _range(start: int, end: int) -> TimeRange | None:
-    return TimeRange(start, end) if start < end else None
+            start, end = grid_to.open_of(int(made[a])), grid_to.end_of(int(made[b - 1]))
+            yield _mixed(segments[first[a] : last[a] + 1], start, end, b - a)
 
 
 def _counted(indices: Times, spans: Sequence[tuple[int, int]]) -> Times:
@@ -225,9 +248,9 @@ def _is_venues_own(gap: Gap) -> bool:
     return gap.final and gap.reason in _VENUES_OWN
 
 
-def _runs(places: Times) -> Iterable[tuple[int, int]]:
+def _runs(numbers: Times) -> Iterable[tuple[int, int]]:
     """First and after-last of each run of consecutive numbers."""
-    for run in np.split(places, np.flatnonzero(np.diff(places) != 1) + 1):
+    for run in np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1):
         if len(run):
             yield int(run[0]), int(run[-1]) + 1
 

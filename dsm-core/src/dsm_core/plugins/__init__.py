@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dsm_core.plugins.answer import Answer
     from dsm_core.plugins.archive import ArchiveClient, Granularity
+    from dsm_core.plugins.auth import Authenticator, AuthStatus, LoginRequest
     from dsm_core.plugins.context import ClientContext
     from dsm_core.plugins.hookspecs import hookimpl
     from dsm_core.plugins.interface import DataClientInterface
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "ArchiveClient",
+    "AuthStatus",
+    "Authenticator",
     "ClientContext",
     "ClientSpec",
     "DataClientInterface",
     "Granularity",
+    "LoginRequest",
     "PageRequest",
     "PagedClient",
     "Provider",
@@ -42,10 +46,13 @@ __all__ = [
 _HOMES = {
     "Answer": "answer",
     "ArchiveClient": "archive",
+    "AuthStatus": "auth",
+    "Authenticator": "auth",
     "ClientContext": "context",
     "ClientSpec": "spec",
     "DataClientInterface": "interface",
     "Granularity": "archive",
+    "LoginRequest": "auth",
     "PageRequest": "paged",
     "PagedClient": "paged",
     "Provider": "provider",

@@ -59,12 +59,16 @@ class Answer:
         URL and checksum of the bytes, or their URL.
     cursor
         Where the next page starts; None ends a paged fetch.
+    as_of
+        When the venue made it, UTC nanoseconds by its own clock: bars that closed later are unfinished in
+        it, and it says nothing of them. None: when the call's clock says.
     """
 
     rows: Any
     covered: RangeSet | None = field(default=None, converter=_ranges)
     origin: Origin | None = field(default=None, converter=_origin)
     cursor: Any = None
+    as_of: int | None = None
 
     @classmethod
     def from_rows(

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from dsm_core.events import Event
 from dsm_core.model.time_range import from_ns
@@ -41,6 +41,8 @@ class ClientContext:
         Gives the folder for temporary downloads, made at first use.
     workers
         Threads for parsing.
+    shared_objects
+        What :meth:`shared` has made so far.
     """
 
     http: HttpSession
@@ -49,6 +51,20 @@ class ClientContext:
     emit: Callable[[Event], None]
     make_workdir: Callable[[], Path]
     workers: Executor
+    _shared: dict[str, Any] = field(factory=dict, alias="shared_objects", repr=False)
+
+    def shared(self, key: str, make: Callable[[], T]) -> T:
+        """What the clients of one provider and manager have in common, made at first use.
+
+        Parameters
+        ----------
+        key
+            Its name; one for each kind of thing.
+        make
+            Called once, at once: it may not wait for anything.
+        """
+        found: T = self._shared[key] if key in self._shared else self._shared.setdefault(key, make())
+        return found
 
     @property
     def workdir(self) -> Path:

@@ -136,6 +136,8 @@ def _spec_faults(spec: ClientSpec) -> Iterator[Fault]:
         value = getattr(spec, name)
         if not is_right(value):
             yield f"has the spec value {name}={value!r}", hint
+    if spec.snap and spec.keeps_off_grid:
+        yield "has both snap and keeps_off_grid in its spec", "A bar off the grid is moved or kept."
     intervals: Any = spec.intervals
     for interval, code in intervals.items() if isinstance(intervals, Mapping) else ():
         if not isinstance(interval, Interval) or not isinstance(code, str):
@@ -207,6 +209,9 @@ _RULES: Final[tuple[tuple[str, Callable[[Any], bool], str], ...]] = (
     ),
     ("authoritative", lambda v: isinstance(v, bool), "Use True or False."),
     ("snap", lambda v: isinstance(v, bool), "Use True or False."),
+    ("keeps_off_grid", lambda v: isinstance(v, bool), "Use True or False."),
+    ("stamp", lambda v: v in ("start", "end"), 'Use "start" or "end".'),
+    ("overlap", lambda v: _is_count(v) or v == 0, "Give a whole number of bars, or 0."),
     ("grid", callable, "Give a function from Interval to Grid or None."),
     ("options", lambda v: isinstance(v, Mapping), 'Write {"adjusted": bool}, or names.'),
     ("cost", callable, "Give a number, or a function of the number of rows."),

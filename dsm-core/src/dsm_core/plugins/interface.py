@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 from dsm_core.errors import RequestError
 from dsm_core.model.grid import Grid
@@ -55,7 +55,47 @@ class DataClientInterface(ABC):
         self.interval = interval
         self.context = context
         self.options = options
-        self.grid: Grid | None = None if interval is None else self.spec.grid(interval)
+        self.grid: Grid | None = self.make_grid()
+
+    def make_grid(self) -> Grid | None:
+        """Where the bars of this series open; override where that depends on more than the interval.
+
+        Returns
+        -------
+        Grid or None
+            That of the spec; None for chart types without interval, and where expected bars are unknown.
+        """
+        return None if self.interval is None else self.spec.grid(self.interval)
+
+    @property
+    def stamp(self) -> Literal["start", "end"]:
+        """What the index of the rows handed over tells; override where options decide it."""
+        return self.spec.stamp
+
+    @property
+    def max_span_s(self) -> float | None:
+        """Longest span of one request in seconds; override where it depends on the interval."""
+        return self.spec.max_span_s
+
+    @property
+    def restated(self) -> tuple[str, ...]:
+        """Columns that the venue changes over all history at once, such as back-adjusted prices.
+
+        Before new rows join rows that are kept, core asks for one of those again; where these columns
+        differ, what was kept of the series is dropped and asked for anew.
+        """
+        return ()
+
+    @classmethod
+    def option_defaults(cls, config: Any) -> Mapping[str, Any]:
+        """Values of options that a request leaves out; they become part of the series key.
+
+        Parameters
+        ----------
+        config
+            The provider's section of the configuration, as its own class.
+        """
+        return {}
 
     @property
     def market_type(self) -> MarketType:
@@ -144,7 +184,7 @@ class DataClientInterface(ABC):
         if not isinstance(self.spec.history, Rolling):
             return ranges
         answered = max(now, self.context.now_ns())
-        slots = 0 if self.grid is None else self.grid.back(self.grid.floor(answered), -_EDGE_SLOTS)
+        slots = 0 if self.grid is None else self.grid.back(self.grid.closed_until(answered), -_EDGE_SLOTS)
         return self.within_history(ranges, max(answered + _EDGE_NS, slots))
 
     def _rolling_start(self, history: Rolling, now: int) -> int:
@@ -152,7 +192,7 @@ class DataClientInterface(ABC):
         if history.days is not None:
             starts.append(now - int(history.days * 86_400 * NS_PER_S))
         if history.rows is not None and self.grid is not None:
-            starts.append(self.grid.back(self.grid.floor(now), history.rows))
+            starts.append(self.grid.back(self.grid.closed_until(now), history.rows))
         return max(starts, default=0)
 
     @abstractmethod

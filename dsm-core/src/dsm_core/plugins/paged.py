@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from attrs import evolve, frozen
+from attrs import Factory, evolve, field, frozen
 
 from dsm_core.errors import ProtocolChangedError
 from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange, to_ns
+from dsm_core.model.wording import counted
 from dsm_core.net import JsonReply
 from dsm_core.plugins.answer import Answer
 from dsm_core.plugins.calling import as_answer
@@ -24,13 +25,19 @@ _MOST_CURSORS: Final = 10_000
 
 @frozen(kw_only=True)
 class PageRequest:
-    """One page to fetch: ``[start, end)`` in UTC nanoseconds, at most ``rows`` slots."""
+    """One page to fetch: ``[start, end)`` in UTC nanoseconds, at most ``rows`` slots.
+
+    ``[asked_start, asked_end)`` is the same with the bars that the spec's ``overlap`` wants beside it, and
+    without the closed time after its last bar, unless bars off the grid are kept.
+    """
 
     symbol: str
     code: str
     start: int
     end: int
     rows: int
+    asked_start: int = field(default=Factory(lambda page: page.start, takes_self=True))
+    asked_end: int = field(default=Factory(lambda page: page.end, takes_self=True))
     cursor: Any = None
 
     @property
@@ -119,7 +126,7 @@ class PagedClient(DataClientInterface):
             source=self.source,
             span=page,
             weight=self.spec.cost(self._rows(page)),
-            why="page of " + self.source,
+            why="page of " + self.source + self._beside(),
             fallback="edges and holes that come back empty are asked once more",
         )
 
@@ -137,7 +144,13 @@ class PagedClient(DataClientInterface):
 
     async def _page_answers(self, span: TimeRange) -> AsyncIterator[Answer]:
         page = PageRequest(
-            symbol=self.symbol, code=self.code, start=span.start, end=span.end, rows=self._rows(span)
+            symbol=self.symbol,
+            code=self.code,
+            start=span.start,
+            end=span.end,
+            rows=self._rows(span),
+            asked_start=span.start - self._margin,
+            asked_end=self._asked_until(span.end),
         )
         seen: set[Any] = set()
         while len(seen) < _MOST_CURSORS:
@@ -151,6 +164,23 @@ class PagedClient(DataClientInterface):
             seen.add(mark)
             page = evolve(page, cursor=answer.cursor)
         raise _endless(self.symbol, f"{_MOST_CURSORS} cursors came")
+
+    @property
+    def _margin(self) -> int:
+        """Nanoseconds asked for beyond each end of a page."""
+        if self.interval is None or not self.spec.overlap:
+            return 0
+        return self.spec.overlap * self.interval.longest_ns
+
+    def _asked_until(self, end: int) -> int:
+        bars_until = end if self.grid is None else min(end, self.grid.end_of(self.grid.index_of(end - 1)))
+        asked = bars_until + self._margin
+        # A calendar may be wrong about the closed time behind the last bar.
+        return max(asked, end) if self.spec.keeps_off_grid else asked
+
+    def _beside(self) -> str:
+        overlap = self.spec.overlap
+        return f", {counted(overlap, 'bar')} more at each end" if overlap else ""
 
     def _rows(self, span: TimeRange) -> int:
         return self.grid.count(span) if self.grid else self.spec.page_rows or 1
@@ -166,10 +196,16 @@ class PagedClient(DataClientInterface):
         return RangeSet(tuple(joined))
 
     def _fits(self, span: TimeRange) -> bool:
-        rows, seconds = self.spec.page_rows, self.spec.max_span_s
+        rows, longest = self.spec.page_rows, self._longest
         return (rows is None or self._rows(span) <= rows) and (
-            seconds is None or span.end - span.start <= seconds * NS_PER_S
+            longest is None or span.end - span.start <= longest
         )
+
+    @property
+    def _longest(self) -> int | None:
+        """Most nanoseconds that a page may span, what is asked for beside it left out."""
+        seconds = self.max_span_s
+        return None if seconds is None else int(seconds * NS_PER_S) - 2 * self._margin
 
     def _pages(self, ranges: RangeSet) -> Iterator[TimeRange]:
         for r in ranges:
@@ -183,8 +219,8 @@ class PagedClient(DataClientInterface):
         ends = []
         if self.grid is not None and self.spec.page_rows is not None:
             ends.append(self.grid.back(start, -self.spec.page_rows))
-        if self.spec.max_span_s is not None:
-            limit = start + int(self.spec.max_span_s * NS_PER_S)
+        if self._longest is not None:
+            limit = start + self._longest
             ends.append(max(self.grid.floor(limit), self.grid.next(start)) if self.grid else limit)
         return min(ends, default=2**63 - 1)
 

@@ -12,6 +12,7 @@ from attrs import field, frozen
 from dsm_core.errors import PluginContractError, RequestError
 from dsm_core.model.names import ChartType, MarketType, OpenName
 from dsm_core.net import Limit
+from dsm_core.plugins.auth import Authenticator
 from dsm_core.plugins.context import ClientContext
 from dsm_core.plugins.contract import check_client_class, check_places, check_pools
 from dsm_core.plugins.interface import DataClientInterface
@@ -86,8 +87,11 @@ class Provider:
     server_time
         Coroutine that gives the venue's clock in UTC nanoseconds.
     check
-        Coroutine that tries the credentials, for ``dsm doctor``: it returns where they serve and raises
-        a :class:`~dsm_core.errors.DSMError` where not.
+        Coroutine that tries the credentials, for ``dsm doctor``: it returns where they serve, with a
+        text where its user should know something besides, and raises a
+        :class:`~dsm_core.errors.DSMError` where they do not.
+    auth
+        How its user logs in, for ``dsm auth``; None where nobody logs in.
 
     Raises
     ------
@@ -105,6 +109,7 @@ class Provider:
     universe: SymbolsFn | None = None
     server_time: ServerTimeFn | None = None
     check: CheckFn | None = None
+    auth: Authenticator | None = None
 
     def __attrs_post_init__(self) -> None:
         if self.api != PLUGIN_API:
@@ -137,6 +142,8 @@ class Provider:
         for name in ("symbols", "universe", "server_time", "check"):
             if getattr(self, name) is not None and not callable(getattr(self, name)):
                 raise self._error(f"has {name}={getattr(self, name)!r}", "Give a coroutine function.")
+        if self.auth is not None and not isinstance(self.auth, Authenticator):
+            raise self._error(f"has auth={self.auth!r}", "Give an instance of a subclass of Authenticator.")
 
     def _check_sources(self) -> None:
         if not all(isinstance(s, str) for s in self.sources) or len(set(self.sources)) != len(self.sources):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 from attrs import field, frozen
@@ -15,6 +15,7 @@ from dsm_core.model.interval import Interval
 from dsm_core.model.names import ChartType, DataSource, MarketType
 from dsm_core.model.time_range import to_ns
 from dsm_core.plugins.options import OptionKind
+from dsm_core.schema.placement import Strays
 
 __all__ = ["ClientSpec", "History", "Rolling", "Since", "Unlimited"]
 
@@ -122,6 +123,16 @@ class ClientSpec:
         an interval.
     snap
         Move a bar that is stamped off the grid to the slot that holds it.
+    keeps_off_grid
+        Leave such a bar where it stands, and count it: for grids that a calendar tells, which may be
+        wrong where the venue is right.
+    stamp
+        What the index that a client hands over tells of a bar: its ``"start"`` or its ``"end"``. Of an
+        end core makes the open: of the slot that ends there, else of the bar before, at most one
+        interval ago.
+    overlap
+        Bars asked for beyond each end of a page and dropped again, where the venue does not say whether
+        its bounds belong; the plan tells it.
     options
         The options that the client reads, each with what it takes: ``bool``, ``int``, ``float``,
         ``str`` or a tuple of allowed texts. Names alone take any text. They become part of the series
@@ -143,6 +154,14 @@ class ClientSpec:
     authoritative: bool = False
     grid: Callable[[Interval], Grid | None] = grid_for
     snap: bool = False
+    keeps_off_grid: bool = False
+    stamp: Literal["start", "end"] = "start"
+    overlap: int = 0
     options: Mapping[str, OptionKind] = field(factory=dict, converter=_as_options)
     cost: Callable[[int], int] = field(default=_one, converter=_as_cost)
     pool: str | None = None
+
+    @property
+    def strays(self) -> Strays:
+        """What becomes of bars off the grid."""
+        return "kept" if self.keeps_off_grid else "moved" if self.snap else "refused"

@@ -78,6 +78,7 @@ class Venue:
         self._request_lane = AdaptiveLane(max_concurrent, start=max_concurrent)
         self._symbols: dict[MarketType, Sequence[SymbolInfo]] = {}
         self._bus = bus
+        self._shared: dict[str, Any] = {}
         self._workers = workers
         self._workdir: Path | None = None
         endpoints: Mapping[str, Sequence[str]] = getattr(self.config, "endpoints", None) or {}
@@ -135,6 +136,7 @@ class Venue:
             emit=self._bus.emit,
             make_workdir=self._make_workdir,
             workers=self._workers,
+            shared_objects=self._shared,
         )
 
     def _make_workdir(self) -> Path:

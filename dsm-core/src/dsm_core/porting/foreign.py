@@ -11,7 +11,9 @@ import pyarrow as pa
 from attrs import frozen
 
 from dsm_core.cache import CacheStore
+from dsm_core.config import ConfigSource, load_config
 from dsm_core.errors import RequestError
+from dsm_core.fcp.checks import usual_provider
 from dsm_core.model.names import MarketType
 from dsm_core.model.series import SeriesKey
 from dsm_core.plugins.registry import default_registry
@@ -31,7 +33,7 @@ _READERS: Final[Mapping[str, _Reader]] = {".feather": read_feather, ".json": rea
 _TRADES: Final = "-trades"
 
 
-def import_csv(
+def import_csv(  # noqa: PLR0913 - the keywords are the public face
     store: CacheStore,
     path: _PathText,
     series: SeriesKey | None = None,
@@ -41,6 +43,7 @@ def import_csv(
     tz: str | None = None,
     now: int,
     force: bool = False,
+    config: ConfigSource = None,
 ) -> ImportedFile:
     """Bring the bars of a CSV file into the cache.
 
@@ -59,6 +62,8 @@ def import_csv(
         UTC nanoseconds; bars that have not closed are left out.
     force
         Replace what the cache holds; else only ranges that it does not know are filled.
+    config
+        As for a manager: options that the series leaves out, and what else decides where its bars open.
 
     Returns
     -------
@@ -67,7 +72,7 @@ def import_csv(
 
     Raises
     ------
-    RequestError, PluginError
+    RequestError, PluginError, ConfigError
         When the series cannot be told or nobody serves it, or the file is not what it should be;
         nothing was written.
     CacheUnavailableError
@@ -76,7 +81,7 @@ def import_csv(
     if time_unit is not None and time_unit not in TIME_UNITS:
         raise RequestError(f"There is no time unit {time_unit!r}.", hint=f"Use {', '.join(TIME_UNITS)}.")
     file = SourceFile.read(Path(path))
-    target = _target(file, series or key_of_folders(file.path))
+    target = _target(file, series or key_of_folders(file.path), config)
     rows = read_csv(file, target.schema, columns, TimeForm(time_unit, tz))
     return keep_foreign(store, target, file, rows, now=now, force=force)
 
@@ -90,6 +95,7 @@ def import_ccxt(
     market: str | None = None,
     now: int,
     force: bool = False,
+    config: ConfigSource = None,
 ) -> ImportedFile:
     """Bring a JSON list of ``[ms, open, high, low, close, volume]`` into the cache.
 
@@ -99,15 +105,15 @@ def import_ccxt(
         Whose bars they are; None to tell it from the name (``BTC_USDT-1h.json``) and ``market``.
     provider
         Where several are installed.
-    now, force
+    now, force, config
         As in :func:`import_csv`.
 
     Raises
     ------
-    RequestError, PluginError, CacheUnavailableError
+    RequestError, PluginError, ConfigError, CacheUnavailableError
         As :func:`import_csv`.
     """
-    job = _Job(store, series, provider, market, now, force)
+    job = _Job(store, series, provider, market, now, force, config)
     return job.run(Path(path), read_json_rows)
 
 
@@ -120,6 +126,7 @@ def import_freqtrade(
     market: str | None = None,
     now: int,
     force: bool = False,
+    config: ConfigSource = None,
 ) -> Iterator[ImportedFile]:
     """Bring freqtrade's Feather and JSON files into the cache, one after the other.
 
@@ -130,7 +137,7 @@ def import_freqtrade(
     series
         Of a single file; else told by the names, such as ``BTC_USDT-1h.feather`` (spot, unless
         ``market`` says otherwise) and ``BTC_USDT_USDT-1h-futures.feather``.
-    now, force
+    now, force, config
         As in :func:`import_csv`.
 
     Yields
@@ -141,11 +148,11 @@ def import_freqtrade(
 
     Raises
     ------
-    RequestError, PluginError, CacheUnavailableError
+    RequestError, PluginError, ConfigError, CacheUnavailableError
         As :func:`import_csv`, of a single file; or when a folder has no such file.
     """
     where = Path(path)
-    job = _Job(store, series, provider, market or MarketType.SPOT, now, force)
+    job = _Job(store, series, provider, market or MarketType.SPOT, now, force, config)
     if not where.is_dir():
         yield job.run(where, _reader(where))
         return
@@ -167,11 +174,12 @@ class _Job:
     market: str | None
     now: int
     force: bool
+    config: ConfigSource
 
     def run(self, path: Path, reader: _Reader) -> ImportedFile:
         """Import one file."""
         file = SourceFile.read(path)
-        target = _target(file, self.series or self._key(path))
+        target = _target(file, self.series or self._key(path), self.config)
         return keep_foreign(self.store, target, file, reader(file), now=self.now, force=self.force)
 
     def attempt(self, path: Path) -> ImportedFile:
@@ -186,24 +194,17 @@ class _Job:
 
     def _key(self, path: Path) -> SeriesKey:
         market = None if self.market is None else MarketType(self.market)
-        return key_of_name(path, self.provider or _only_provider(), market)
+        return key_of_name(path, self.provider or self._usual_provider(), market)
+
+    def _usual_provider(self) -> str:
+        return usual_provider(default_registry.names(), load_config(self.config).defaults.provider)
 
 
-def _target(file: SourceFile, key: SeriesKey) -> Target:
-    target = target_of(key)
+def _target(file: SourceFile, key: SeriesKey, config: ConfigSource) -> Target:
+    target = target_of(key, config)
     if target.grid is None or target.schema.kind != "bars":
         raise file.refusal(f"{key} is no series of bars on a grid", "Only such can be imported.")
     return target
-
-
-def _only_provider() -> str:
-    names = default_registry.names()
-    if len(names) != 1:
-        raise RequestError(
-            "The provider cannot be told.",
-            hint=f"Name it with --provider: {', '.join(names) or 'none is installed'}.",
-        )
-    return names[0]
 
 
 def _reader(path: Path) -> _Reader:

@@ -155,7 +155,7 @@ def _foreign_client(target: Target) -> DataClientInterface:
         chart_type=own.chart_type,
         source=IMPORTED,
         intervals={} if interval is None else {interval: str(interval)},
-        grid=own.grid,
+        grid=lambda _: target.grid,
     )
     made: type[DataClientInterface] = type("_Foreign", (_ForeignClient,), {"spec": spec})
     return made(target.key.symbol, interval, _NO_CONTEXT)
@@ -180,10 +180,10 @@ def _check_spacing(file: SourceFile, intake: Intake, target: Target, grid: Grid)
 
 def _without_open_bar(intake: Intake, target: Target, file: SourceFile, grid: Grid) -> Intake:
     times = times_of(intake.batch.table, target.schema)
-    last = grid.floor(file.written_ns)
-    if not len(times) or int(times[-1]) != last:
+    slot = grid.slot_at(file.written_ns)
+    if slot is None or not len(times) or int(times[-1]) != slot.start:
         return intake
-    batch = intake.batch.within(RangeSet.of(TimeRange(EARLIEST_NS, last)))
+    batch = intake.batch.within(RangeSet.of(TimeRange(EARLIEST_NS, slot.start)))
     unfinished = intake.batch.table.slice(len(times) - 1)
     return evolve(intake, batch=batch, unfinished=unfinished)
 

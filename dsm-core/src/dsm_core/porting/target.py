@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from dsm_core.config import ConfigSource
 from dsm_core.errors import RequestError, UnsupportedChartTypeError, UnsupportedIntervalError
+from dsm_core.fcp.finder import SeriesFinder
 from dsm_core.model.grid import Grid
 from dsm_core.model.names import ChartType, MarketType
 from dsm_core.model.series import SeriesKey
+from dsm_core.model.wording import listed_intervals
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.registry import default_registry
 from dsm_core.plugins.schemas import schema_of
@@ -18,16 +21,24 @@ __all__ = ["Pair", "Target", "target_of", "venue_symbol"]
 
 @frozen
 class Target:
-    """A series that a provider serves; ``client_class`` is its first client."""
+    """A series that a provider serves.
+
+    Parameters
+    ----------
+    key
+        With every option, those that were left out too.
+    schema
+        Of its chart type.
+    client_class
+        Its first client.
+    grid
+        Where its bars open; None when unknown.
+    """
 
     key: SeriesKey
     schema: ChartSchema
     client_class: type[DataClientInterface]
-
-    @property
-    def grid(self) -> Grid | None:
-        """Where its bars open."""
-        return None if self.key.interval is None else self.client_class.spec.grid(self.key.interval)
+    grid: Grid | None
 
 
 @frozen
@@ -42,14 +53,21 @@ class Pair:
         return f"{self.base}/{self.quote}" + (f":{self.settle}" if self.settle else "")
 
 
-def target_of(key: SeriesKey) -> Target:
+def target_of(key: SeriesKey, config: ConfigSource = None) -> Target:
     """The series of a key, as its provider serves it.
+
+    Parameters
+    ----------
+    key
+        Options that it leaves out are the usual ones.
+    config
+        As for a manager; decides those, and what the clients are told.
 
     Raises
     ------
-    RequestError, PluginError
-        When no installed provider serves the market, chart type or interval, or the symbol has not
-        the market's form.
+    RequestError, PluginError, ConfigError
+        When no installed provider serves the market, chart type or interval, the symbol has not the
+        market's form, or the configuration is wrong.
     """
     clients = _clients(key.provider, key.market_type, key.chart_type)
     clients[0].check_symbol(key.symbol)
@@ -57,10 +75,12 @@ def target_of(key: SeriesKey) -> Target:
     if key.interval not in served and (key.interval or served):
         raise UnsupportedIntervalError(
             f"{key.market_type} {key.chart_type} has no interval {key.interval or ''!s}.",
-            hint=f"It has: {', '.join(map(str, served))}.",
+            hint=f"It has: {listed_intervals(i for i in served if i is not None)}.",
         )
-    first = next(c for c in clients if key.interval in c.spec.intervals or not served)
-    return Target(key, schema_of(key), first)
+    if key.interval is None:
+        return Target(key, schema_of(key), clients[0], None)
+    series = SeriesFinder(config).series(key)
+    return Target(series.key, series.schema, type(next(iter(series.clients.values()))), series.grid)
 
 
 def venue_symbol(provider: str, market: MarketType, chart: ChartType, pair: Pair) -> str:

@@ -23,13 +23,15 @@ const STATES = {
   hole: "hole: the venue has none",
   partly: "partly held",
   missing: "missing",
+  closed: "market closed",
 };
 
-function stateOf([held, holes, provisional, missing]) {
+function stateOf([held, holes, provisional, missing, closed]) {
   const lacking = provisional + missing;
   if (lacking > 0) return held > 0 ? "partly" : "missing";
   if (held > 0) return holes > 0 ? "notched" : "held";
-  return holes > 0 ? "hole" : "none";
+  if (holes > 0) return "hole";
+  return closed > 0 ? "closed" : "none";
 }
 
 // Days of a series by year: {year: [{ms, share}, ...]}.
@@ -116,7 +118,7 @@ function calendarOf(name, days) {
   const tell = () => {
     if (!bare.length) return;
     const years = bare.length > 1 ? `${bare[0][0]} to ${bare[bare.length - 1][0]}` : String(bare[0][0]);
-    const holes = bare.every(([, found]) => found.every(({ state }) => state === "hole"));
+    const holes = bare.every(([, found]) => found.every(({ state }) => state === "hole" || state === "closed"));
     const why = holes ? "the venue has none" : "nothing is held";
     parts.push(element("p", { class: "bare muted" }, `${years}: ${why}`));
     bare = [];
@@ -144,7 +146,8 @@ function shareText(seconds, slot) {
 function dayText({ ms, share, state }, slot) {
   const names = ["held", "the venue has none", "asked for in vain, not final", "missing"];
   const parts = names.map((name, i) => (share[i] ? `${shareText(share[i], slot)}: ${name}` : null)).filter(Boolean);
-  return [new Date(ms).toISOString().slice(0, 10), ...(state === "none" ? ["outside the known span"] : parts)];
+  const bare = { none: "outside the known span", closed: "market closed" }[state];
+  return [new Date(ms).toISOString().slice(0, 10), ...(bare ? [bare] : parts)];
 }
 
 // The day under the pointer, from its place: squares are no elements of their own.

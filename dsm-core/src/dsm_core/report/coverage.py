@@ -25,7 +25,7 @@ Times = NDArray[np.int64]
 class DayShares:
     """How each UTC day from ``first`` on divides, in nanoseconds.
 
-    What lies outside the series' known span is in none of the four.
+    What lies outside the series' known span is in none of the five.
     """
 
     first: date
@@ -33,6 +33,7 @@ class DayShares:
     holes: Times
     provisional: Times
     missing: Times
+    closed: Times
 
     def __len__(self) -> int:
         return len(self.held)
@@ -54,6 +55,8 @@ class SeriesCoverage:
         Ranges that came back empty and will be asked for again.
     missing
         Ranges between the first and the last known instant that are none of the others.
+    closed
+        When the market was closed between the first and the last known bar: nothing can be held then.
     behind
         From the last known instant to the last closed bar; None when there is nothing newer.
     gaps
@@ -74,6 +77,7 @@ class SeriesCoverage:
     holes: RangeSet
     provisional: RangeSet
     missing: RangeSet
+    closed: RangeSet
     behind: TimeRange | None
     gaps: tuple[Gap, ...]
     rows: int
@@ -111,24 +115,24 @@ class SeriesCoverage:
         if self.span is None:
             return None
         first, last = self.span.start // NS_PER_DAY, (self.span.end - 1) // NS_PER_DAY
-        held, holes, provisional, missing = self.shares(
-            np.arange(first, last + 2, dtype=np.int64) * NS_PER_DAY
-        )
+        edges = np.arange(first, last + 2, dtype=np.int64) * NS_PER_DAY
+        held, holes, provisional, missing, closed = self.shares(edges)
         return DayShares(
             first=from_ns(first * NS_PER_DAY).date(),
             held=held,
             holes=holes,
             provisional=provisional,
             missing=missing,
+            closed=closed,
         )
 
-    def shares(self, edges: Times) -> tuple[Times, Times, Times, Times]:
-        """Nanoseconds held, in holes, provisional and missing between each two of ``edges``."""
-        held, holes, provisional, missing = (
+    def shares(self, edges: Times) -> tuple[Times, Times, Times, Times, Times]:
+        """Nanoseconds held, in holes, provisional, missing and closed between each two of ``edges``."""
+        held, holes, provisional, missing, closed = (
             np.diff(_covered_until(ranges, edges))
-            for ranges in (self.held, self.holes, self.provisional, self.missing)
+            for ranges in (self.held, self.holes, self.provisional, self.missing, self.closed)
         )
-        return held, holes, provisional, missing
+        return held, holes, provisional, missing, closed
 
 
 def _length(ranges: RangeSet) -> int:

@@ -70,11 +70,11 @@ def _ms(t: int | None) -> int | None:
 
 
 def _days(series: SeriesCoverage) -> dict[str, Any] | None:
-    """Runs of equal days: how many, and seconds held, in holes, provisional and missing."""
+    """Runs of equal days: how many, and seconds held, in holes, provisional, missing and closed."""
     days = series.days()
     if days is None:
         return None
-    shares = np.stack([days.held, days.holes, days.provisional, days.missing], axis=1)
+    shares = np.stack([days.held, days.holes, days.provisional, days.missing, days.closed], axis=1)
     # Rounded up: a day that lacks less than a second must not look whole.
     seconds = (-(-shares // NS_PER_S)).tolist()
     return {

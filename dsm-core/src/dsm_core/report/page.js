@@ -179,6 +179,12 @@ function sum(value) {
   return SERIES.reduce((total, series) => total + value(series), 0);
 }
 
+// Only exchanges close.
+function legendOf(all) {
+  const closes = all.some((series) => series.days && series.days.runs.some((run) => run[5] > 0));
+  return Object.entries(STATES).filter(([state]) => closes || state !== "closed");
+}
+
 function fillHeader() {
   const made = document.getElementById("made");
   made.textContent = `Made ${new Date(Number(made.dataset.made)).toISOString().slice(0, 16).replace("T", " ")} UTC. All times are UTC.`;
@@ -189,7 +195,7 @@ function fillHeader() {
     ["Gaps", count(sum((s) => s.gap_count))], ["Open gaps", count(sum((s) => s.open_gaps))],
   ];
   document.getElementById("totals").append(...totals.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
-  document.getElementById("legend").append(...Object.entries(STATES).map(([state, text]) => element("li", {}, swatch(state), text)));
+  document.getElementById("legend").append(...legendOf(SERIES).map(([state, text]) => element("li", {}, swatch(state), text)));
   const left = SERIES.filter((series) => series.no_chart && series.no_chart.startsWith("it was left out"));
   if (left.length) {
     const note = document.getElementById("note");

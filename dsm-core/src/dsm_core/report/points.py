@@ -81,7 +81,7 @@ def read_points(store: CacheStore, series: SeriesCoverage, *, most: int = MAX_PO
         times=times,
         values=values,
         volumes=None if np.isnan(volumes).all() else np.nan_to_num(volumes),
-        breaks=_breaks(times, series.held, bucket_ns),
+        breaks=_breaks(times, series.held | series.closed, bucket_ns),
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dsm_core.cache import CacheStore, SeriesLedger
+from dsm_core.config import ConfigSource
 from dsm_core.errors import UnsupportedChartTypeError
+from dsm_core.fcp.finder import SeriesFinder
 from dsm_core.model.coverage import NOT_FETCHED, Ledger, LedgerEntry
 from dsm_core.model.grid import Grid, grid_for
 from dsm_core.model.provenance import FINAL_REASONS, Gap
@@ -15,7 +17,9 @@ from dsm_core.report.coverage import SeriesCoverage
 __all__ = ["survey"]
 
 
-def survey(store: CacheStore, pattern: str | None = None, *, now: int) -> list[SeriesCoverage]:
+def survey(
+    store: CacheStore, pattern: str | None = None, *, now: int, config: ConfigSource = None
+) -> list[SeriesCoverage]:
     """Coverage of each cached series, in the order of their folders; nothing is fetched.
 
     Parameters
@@ -24,35 +28,41 @@ def survey(store: CacheStore, pattern: str | None = None, *, now: int) -> list[S
         Which series, as in :func:`dsm_core.model.series.matches`; None is all.
     now
         UTC nanoseconds; decides how far behind a series is.
+    config
+        As for a manager; with it the providers tell which bars a series has.
 
     Raises
     ------
     CacheUnavailableError
         When the cache folder cannot be read.
+    ConfigError
+        When the configuration is wrong.
     """
-    return [_coverage(known, now) for known in store.ledgers(lambda key: matches(key, pattern))]
+    finder = SeriesFinder(config)
+    return [_coverage(known, finder, now) for known in store.ledgers(lambda key: matches(key, pattern))]
 
 
-def _coverage(known: SeriesLedger, now: int) -> SeriesCoverage:
+def _coverage(known: SeriesLedger, finder: SeriesFinder, now: int) -> SeriesCoverage:
     # What an update only wanted is as unknown as before.
     ledger = Ledger(tuple(e for e in known.ledger if e.reason != NOT_FETCHED))
     summary = known.summary
     rows = sum(known.rows_by_source.values())
     held = ledger.ranges(lambda e: e.state == "rows")
     everything = ledger.ranges()
-    span = everything.span
-    unknown = RangeSet() if span is None else RangeSet.of(span) - everything
+    unknown = RangeSet() if everything.span is None else RangeSet.of(everything.span) - everything
     # What a document said between two records that were kept, nobody can tell any more.
     lost = unknown if _is_document(summary.key) else RangeSet()
     missing = unknown - lost
-    grid = _grid(summary.key, held, rows)
+    grid = _grid(summary.key, finder, held, rows)
+    closed = _closed(everything.span, grid)
     return SeriesCoverage(
         key=summary.key,
-        held=held,
-        holes=ledger.ranges(_is_final) | lost,
-        provisional=ledger.ranges(lambda e: e.state != "rows" and not _is_final(e)),
-        missing=missing,
-        behind=_behind(span, grid, now),
+        held=held - closed,
+        holes=(ledger.ranges(_is_final) | lost) - closed,
+        provisional=ledger.ranges(lambda e: e.state != "rows" and not _is_final(e)) - closed,
+        missing=missing - closed,
+        closed=closed & RangeSet.from_pairs([_bars_span(everything.span, grid)]),
+        behind=_behind(everything.span, grid, now),
         gaps=_gaps(ledger, missing, lost, grid),
         rows=rows,
         bytes=summary.bytes,
@@ -74,16 +84,32 @@ def _is_document(key: SeriesKey) -> bool:
         return False
 
 
-def _grid(key: SeriesKey, held: RangeSet, rows: int) -> Grid | None:
-    """The usual grid of the interval, where it gives as many bars as there are rows.
+def _grid(key: SeriesKey, finder: SeriesFinder, held: RangeSet, rows: int) -> Grid | None:
+    """The grid that the series' own client tells.
 
-    Only a client knows the grid of its series. Exchange sessions and events do not fill this one,
-    so for them no number of bars is told.
+    Where nobody can tell it, as when the provider is not installed, it is the usual one of the interval,
+    provided that this gives as many bars as there are rows: exchange sessions do not fill it.
     """
     if key.interval is None:
         return None
-    grid = grid_for(key.interval)
-    return grid if grid.count_all(held) == rows else None
+    grid, is_known = finder.grid(key)
+    if is_known:
+        return grid
+    usual = grid_for(key.interval)
+    return usual if usual.count_all(held) == rows else None
+
+
+def _bars_end(end: int, grid: Grid | None) -> int:
+    """End of the last bar in slots that reach to ``end``: a market's closed time belongs to no bar."""
+    return end if grid is None else min(end, grid.end_of(grid.index_of(end - 1)))
+
+
+def _bars_span(span: TimeRange | None, grid: Grid | None) -> tuple[int, int]:
+    return (0, 0) if span is None else (span.start, _bars_end(span.end, grid))
+
+
+def _closed(span: TimeRange | None, grid: Grid | None) -> RangeSet:
+    return RangeSet() if span is None or grid is None else grid.closed(span)
 
 
 def _is_final(entry: LedgerEntry) -> bool:
@@ -94,8 +120,10 @@ def _is_final(entry: LedgerEntry) -> bool:
 
 
 def _behind(span: TimeRange | None, grid: Grid | None, now: int) -> TimeRange | None:
-    closed_until = now if grid is None else grid.floor(now)
-    return TimeRange(span.end, closed_until) if span is not None and span.end < closed_until else None
+    closed_until = now if grid is None else grid.closed_until(now)
+    until = _bars_end(closed_until, grid)
+    # The span may end inside closed time: a file's border cuts off what holds no row.
+    return TimeRange(span.end, until) if span is not None and span.end < until else None
 
 
 def _gaps(ledger: Ledger, missing: RangeSet, lost: RangeSet, grid: Grid | None) -> tuple[Gap, ...]:
@@ -110,7 +138,7 @@ def _gaps(ledger: Ledger, missing: RangeSet, lost: RangeSet, grid: Grid | None) 
     gaps = [
         Gap(
             start_ns=r.start,
-            end_ns=r.end,
+            end_ns=_bars_end(r.end, grid),
             bars=None if grid is None else grid.count(r),
             reason=reason,
             final=final,

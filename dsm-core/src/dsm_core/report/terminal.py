@@ -13,20 +13,21 @@ from dsm_core.report.coverage import SeriesCoverage, Times
 
 __all__ = ["draw"]
 
-_STATES: Final = ("held", "notched", "hole", "partly", "missing")
+_STATES: Final = ("held", "notched", "hole", "partly", "missing", "closed")
 _MEANINGS: Final = {
     "held": "held",
     "notched": "held but for holes",
     "hole": "hole: the venue has none",
     "partly": "partly held",
     "missing": "missing",
+    "closed": "market closed",
 }
 _MARKS: Final = {
-    True: {"held": "█", "notched": "▄", "hole": "·", "partly": "▒", "missing": "╌"},
-    False: {"held": "#", "notched": "=", "hole": ".", "partly": "+", "missing": "x"},
+    True: {"held": "█", "notched": "▄", "hole": "·", "partly": "▒", "missing": "╌", "closed": "▁"},
+    False: {"held": "#", "notched": "=", "hole": ".", "partly": "+", "missing": "x", "closed": "_"},
 }
 # ANSI: blue, cyan, bright black, yellow, red. The marks differ too, for whoever does not see the colours.
-_CODES: Final = {"held": "34", "notched": "36", "hole": "90", "partly": "33", "missing": "31"}
+_CODES: Final = {"held": "34", "notched": "36", "hole": "90", "partly": "33", "missing": "31", "closed": "90"}
 _MIN_CELLS: Final = 10
 _DATE: Final = 10
 _INDENT: Final = "  "
@@ -56,7 +57,8 @@ def draw(coverage: Sequence[SeriesCoverage], *, width: int, colour: bool, unicod
     if not coverage:
         return "The cache holds no such series."
     blocks = ["\n".join(pen.lines(series)) for series in coverage]
-    return "\n\n".join([*blocks, pen.legend()])
+    has_sessions = any(series.closed for series in coverage)
+    return "\n\n".join([*blocks, pen.legend(_STATES if has_sessions else _STATES[:-1])])
 
 
 @frozen(kw_only=True)
@@ -74,8 +76,8 @@ class _Pen:
         if series.behind is not None:
             yield f"{_INDENT}{_length_text(series.behind)} newer not fetched"
 
-    def legend(self) -> str:
-        parts = [f"{self._mark(state, 1)} {_MEANINGS[state]}" for state in _STATES]
+    def legend(self, states: Sequence[str]) -> str:
+        parts = [f"{self._mark(state, 1)} {_MEANINGS[state]}" for state in states]
         return _INDENT + "   ".join(parts)
 
     def _timeline(self, series: SeriesCoverage, span: TimeRange) -> str:
@@ -106,10 +108,10 @@ def _edges(span: TimeRange, cells: int) -> Times:
 
 
 def _states(series: SeriesCoverage, edges: Times) -> list[str]:
-    held, holes, provisional, missing = series.shares(edges)
+    held, holes, provisional, missing, closed = series.shares(edges)
     lacking = provisional + missing > 0
-    cases = [(held > 0) & lacking, lacking, (held > 0) & (holes > 0), held > 0, holes > 0]
-    places = [_STATES.index(state) for state in ("partly", "missing", "notched", "held", "hole")]
+    cases = [(held > 0) & lacking, lacking, (held > 0) & (holes > 0), held > 0, holes > 0, closed > 0]
+    places = [_STATES.index(state) for state in ("partly", "missing", "notched", "held", "hole", "closed")]
     index = np.select(cases, places, default=_STATES.index("missing"))
     return [_STATES[i] for i in index.tolist()]
 

@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 
 from dsm_core.errors import SchemaMismatchError
 from dsm_core.model.grid import Grid
-from dsm_core.model.time_range import EARLIEST_NS, LATEST_NS, NS_PER_MS, TimeRange, iso
+from dsm_core.model.time_range import EARLIEST_NS, LATEST_NS, TimeRange, iso
 from dsm_core.schema.chart_type import ChartSchema
 from dsm_core.schema.column import Column
 from dsm_core.schema.event_rows import apart
+from dsm_core.schema.mismatch import mismatch
+from dsm_core.schema.placement import Strays, placed
 from dsm_core.schema.record import record_columns
+from dsm_core.schema.stamps import opened, with_slot_ends
 
 __all__ = ["Conformed", "conform", "empty_table", "times_of"]
 
@@ -69,7 +72,8 @@ def conform(
     schema: ChartSchema,
     *,
     grid: Grid | None = None,
-    snap: bool = False,
+    strays: Strays = "refused",
+    ends_of: int | None = None,
     absent: frozenset[str] = frozenset(),
     span: TimeRange | None = None,
     stamp: int | None = None,
@@ -82,10 +86,12 @@ def conform(
         Arrow table or batch, pandas or polars frame, or a mapping of columns. A pandas index named
         as the schema's index is taken as that column.
     grid
-        The series' grid; bars off it are refused unless ``snap``.
-    snap
-        Move a bar stamped off the grid to the slot that holds it; of two bars in one slot the one
-        on the grid stays.
+        The series' grid.
+    strays
+        What becomes of bars that stand off the grid: ``refused``, ``kept`` where they stand, or
+        ``moved`` to the slot that holds them; of two bars in one slot the one on the grid stays.
+    ends_of
+        The interval in nanoseconds where the index column tells the ends of bars; None for opens.
     absent
         Columns that the source does not have; they become null.
     span
@@ -114,8 +120,10 @@ def conform(
         stamps = pa.array(np.full(len(table), stamp)).cast(_TYPES["time"])
         table = table.append_column(schema.index, stamps)
     index = _time_column(table, Column(schema.index, "time", "UTC"))
+    if ends_of is not None:
+        table, absent, index = opened(table, schema, grid, index, absent, step=ends_of)
     if grid is not None:
-        table, absent = _with_slot_ends(table, schema, grid, index, absent)
+        table, absent = with_slot_ends(table, schema, grid, index, absent)
     columns = [index, *(_column(table, column, absent) for column in schema.columns)]
     table = pa.Table.from_arrays(columns, schema=schema.arrow())
     _check_order(table, schema)
@@ -124,7 +132,7 @@ def conform(
         table, times, duplicates = apart(table, times, schema)
         off_grid = _NO_TIMES
     else:
-        table, times, duplicates, off_grid = _on_grid(table, times, grid, snap, schema)
+        table, times, duplicates, off_grid = placed(table, times, grid, strays, schema)
     outside = later = 0
     if span is not None and len(times) and not (times[0] >= span.start and times[-1] < span.end):
         a, b = np.searchsorted(times, [span.start, span.end])
@@ -132,20 +140,6 @@ def conform(
         table = table.slice(a, b - a)
         off_grid = off_grid[(off_grid >= span.start) & (off_grid < span.end)]
     return Conformed(table, duplicates, outside, later, off_grid)
-
-
-def _with_slot_ends(
-    table: pa.Table, schema: ChartSchema, grid: Grid, index: pa.Array, absent: frozenset[str]
-) -> tuple[pa.Table, frozenset[str]]:
-    """Give the columns that a grid can tell where the source does not; they are absent no more."""
-    for column in schema.columns:
-        lacks = column.name in absent or column.name not in table.column_names
-        if column.ends_slot and lacks:
-            ends = grid.opens(grid.indices(np.asarray(index.cast(pa.int64()))) + 1) - NS_PER_MS
-            others = [name for name in table.column_names if name != column.name]
-            told = pa.array(ends).cast(pa.timestamp("ns", "UTC"))
-            table, absent = table.select(others).append_column(column.name, told), absent - {column.name}
-    return table, absent
 
 
 def _arrow(rows: Any, schema: ChartSchema) -> pa.Table:
@@ -181,10 +175,6 @@ def _told(error: Exception) -> str:
     return str(error).strip().rstrip(".") or type(error).__name__
 
 
-def _mismatch(column: str, what: str) -> SchemaMismatchError:
-    return SchemaMismatchError(f"Column {column!r}: {what}.", column=column)
-
-
 def _column(table: pa.Table, column: Column, absent: frozenset[str]) -> pa.Array:
     if column.name in absent or (not column.required and column.name not in table.column_names):
         return pa.nulls(len(table), _TYPES[column.dtype])
@@ -193,11 +183,11 @@ def _column(table: pa.Table, column: Column, absent: frozenset[str]) -> pa.Array
     values = _one_chunk(table, column)
     is_bool = pa.types.is_boolean(values.type)
     if pa.types.is_temporal(values.type) or (is_bool and column.dtype != "bool"):
-        raise _mismatch(column.name, f"holds {values.type}, not {column.dtype}")
+        raise mismatch(column.name, f"holds {values.type}, not {column.dtype}")
     try:
         values = _cast(values, column)
     except _UNREADABLE as error:
-        raise _mismatch(column.name, _told(error)) from error
+        raise mismatch(column.name, _told(error)) from error
     _check_values(values, column)
     return values
 
@@ -221,27 +211,27 @@ def _cast(values: pa.Array, column: Column) -> pa.Array:
 
 def _check_values(values: pa.Array, column: Column) -> None:
     if values.null_count and not column.nullable:
-        raise _mismatch(column.name, f"{values.null_count} values are absent")
+        raise mismatch(column.name, f"{values.null_count} values are absent")
     if column.dtype == "float64":
         finite = np.isfinite(np.asarray(values.fill_null(0.0) if values.null_count else values))
         if not finite.all():
-            raise _mismatch(column.name, f"row {int(np.argmin(finite))} is not a finite number")
+            raise mismatch(column.name, f"row {int(np.argmin(finite))} is not a finite number")
 
 
 def _check_order(table: pa.Table, schema: ChartSchema) -> None:
     for low, high in schema.ordered:
         crossed = pc.index(pc.greater(table.column(low), table.column(high)), True).as_py()
         if crossed >= 0:
-            raise _mismatch(low, f"is above {high} in row {crossed}")
+            raise mismatch(low, f"is above {high} in row {crossed}")
 
 
 def _one_chunk(table: pa.Table, column: Column) -> pa.Array:
     found = table.column_names.count(column.name)
     if found > 1:
-        raise _mismatch(column.name, f"comes {found} times")
+        raise mismatch(column.name, f"comes {found} times")
     if not found:
         given = ", ".join(table.column_names) or "nothing"
-        raise _mismatch(column.name, f"is missing; the source gave {given}")
+        raise mismatch(column.name, f"is missing; the source gave {given}")
     values = table.column(column.name).combine_chunks()
     return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
 
@@ -249,44 +239,21 @@ def _one_chunk(table: pa.Table, column: Column) -> pa.Array:
 def _time_column(table: pa.Table, column: Column) -> pa.Array:
     values = _one_chunk(table, column)
     if values.null_count and not column.nullable:
-        raise _mismatch(column.name, f"{values.null_count} values are absent")
+        raise mismatch(column.name, f"{values.null_count} values are absent")
     if pa.types.is_null(values.type):
         values = values.cast(_TYPES["time"])
     if not pa.types.is_timestamp(values.type):
-        raise _mismatch(column.name, f"holds {values.type}, not times; give its unit")
+        raise mismatch(column.name, f"holds {values.type}, not times; give its unit")
     try:
         present = values.cast(pa.timestamp("ns", values.type.tz)).cast(pa.int64())
     except _UNREADABLE as error:
-        raise _mismatch(column.name, _told(error)) from error
+        raise mismatch(column.name, _told(error)) from error
     ns = np.asarray(present.fill_null(0) if values.null_count else present)
     out = (ns < EARLIEST_NS) | (ns >= LATEST_NS)
     if out.any():
         bad = int(np.argmax(out))
-        raise _mismatch(column.name, f"row {bad} holds {iso(int(ns[bad]))}, outside 1700 to 2250")
+        raise mismatch(column.name, f"row {bad} holds {iso(int(ns[bad]))}, outside 1700 to 2250")
     if column.whole_ms:
         ns = ns - ns % 1_000_000
     mask = np.asarray(values.is_null()) if values.null_count else None
     return pa.array(ns, mask=mask).cast(_TYPES["time"])
-
-
-def _on_grid(
-    table: pa.Table, times: NDArray[np.int64], grid: Grid | None, snap: bool, schema: ChartSchema
-) -> tuple[pa.Table, NDArray[np.int64], int, NDArray[np.int64]]:
-    slots = times if grid is None or not len(times) else grid.opens(grid.indices(times))
-    stray = slots != times
-    if stray.any() and not snap:
-        bad = iso(int(times[int(np.argmax(stray))]))
-        raise _mismatch(schema.index, f"a bar at {bad} stands off the grid of {schema.name}")
-    if len(slots) > 1 and not (np.diff(slots) > 0).all():
-        # Stray bars first inside a slot, later rows last: keeping the last one keeps the right one.
-        order = np.lexsort((np.arange(len(slots)), ~stray, slots))
-        last = np.append(np.diff(slots[order]) != 0, True)
-        keep = order[last]
-    else:
-        keep = None
-    if keep is not None:
-        table, slots, stray = table.take(pa.array(keep)), slots[keep], stray[keep]
-    if stray.any():
-        index = pa.array(slots).cast(pa.timestamp("ns", "UTC"))
-        table = table.set_column(0, table.schema.field(0), index)
-    return table, slots, len(times) - len(slots), slots[stray]

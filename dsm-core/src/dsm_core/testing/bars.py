@@ -136,7 +136,7 @@ class Bars(Sequence[Row]):
     def closed(self) -> Bars:
         """The same without the bar that has not closed."""
         grid = self.book.grid
-        return self if grid is None else evolve(self, end=min(self.end, grid.floor(self.now)))
+        return self if grid is None else evolve(self, end=min(self.end, grid.closed_until(self.now)))
 
     def between(self, start: Any = None, end: Any = None, *, unit: Unit = "ns", limit: Any = None) -> Bars:
         """Rows with ``start <= time < end``.

@@ -133,10 +133,11 @@ class Book:
         ends = times
         if self.grid is not None:
             keys = self.grid.indices(times)
-            ends = self.grid.opens(keys + 1)
+            ends = self.grid.ends(keys)
         salt = np.zeros(len(times), dtype=np.int64)
-        if open_at is not None and self.grid is not None:
-            salt[times == self.grid.floor(open_at)] = 1
+        slot = None if open_at is None or self.grid is None else self.grid.slot_at(open_at)
+        if slot is not None:
+            salt[times == slot.start] = 1
         columns = self._numbers(keys * 2 + salt)
         for number, column in enumerate(self.schema.columns):
             if column.dtype != "float64":

@@ -37,8 +37,8 @@ def _is(suite: ClientSuite, kind: type) -> bool:
 
 
 def _has_no_grid(suite: ClientSuite) -> bool:
-    spec = suite.client.spec
-    return not spec.intervals or spec.grid(next(iter(spec.intervals))) is None
+    scenery = suite.stage.scenery
+    return scenery.main is None or scenery.grid_of(scenery.main) is None
 
 
 NEEDS_HTTP: Final = Skip("the client needs no HTTP of the kit's (the suite has `load`)", lambda s: s.loads)

@@ -34,6 +34,7 @@ class State:
     answer: Callable[[Request], Any]
     endpoints: tuple[str, ...]
     clock: Callable[[], float]
+    spared: tuple[str, ...] = ()
     lock: threading.RLock = field(factory=threading.RLock)
     requests: list[Request] = field(factory=list)
     faults: list[Injected] = field(factory=list)
@@ -66,11 +67,14 @@ class State:
                 number=len(self.requests) + 1,
             )
             self.requests.append(request)
-        self.arrived.set()
+        if not request.path.startswith(self.spared):
+            self.arrived.set()
         return request
 
     def fault_for(self, request: Request) -> Fault | None:
         """The first fault that waits for such a request."""
+        if request.path.startswith(self.spared):
+            return None
         with self.lock:
             for injected in self.faults:
                 if injected.times != 0 and injected.where(request):

@@ -18,9 +18,10 @@ _CALLS: Final = frozenset({"get_json", "get_text", "post_form", "download"})
 
 @frozen
 class Call:
-    """One call of the session."""
+    """One call of the session; of a path behind an endpoint key that alone."""
 
     method: str
+    path: str
     cost: int
     pool: str | None
 
@@ -34,7 +35,7 @@ class Recorder:
 
     async def limit(self, cost: int, pool: str | None = None) -> None:
         """Take units, as the session does."""
-        self.calls.append(Call("limit", cost, pool))
+        self.calls.append(Call("limit", "", cost, pool))
         await self._http.limit(cost, pool)
 
     def __getattr__(self, name: str) -> Any:
@@ -44,7 +45,8 @@ class Recorder:
 
         @wraps(found)
         def call(*args: Any, **given: Any) -> Any:
-            self.calls.append(Call(name, given.get("cost", 0), given.get("pool")))
+            path = str(args[0] if args else given.get("url", "")).partition("}")[2]
+            self.calls.append(Call(name, path, given.get("cost", 0), given.get("pool")))
             return found(*args, **given)
 
         return call

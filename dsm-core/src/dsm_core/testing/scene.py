@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from math import log
 from typing import Final
@@ -16,7 +17,7 @@ from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.spec import ClientSpec, Rolling, Since
 from dsm_core.testing.bars import Order
 
-__all__ = ["DAY_NS", "Scene", "Scenery"]
+__all__ = ["DAY_NS", "Scene", "Scenery", "during"]
 
 DAY_NS: Final = 86_400 * NS_PER_S
 _USUAL_ROWS: Final = 12
@@ -26,6 +27,8 @@ _LONGEST_NS: Final = 50 * 366 * DAY_NS
 _HOUR_S: Final = 3600.0
 _BASE: Final = datetime(2024, 3, 13, 5, tzinfo=UTC)
 _EVENTS_A_DAY: Final = 6
+_MOST_INTERVALS: Final = 40
+_SOME_INTERVALS: Final = 8
 
 
 @frozen(kw_only=True)
@@ -70,12 +73,28 @@ def _length_ns(interval: Interval) -> int:
     return interval.nanoseconds or 31 * DAY_NS * interval.number
 
 
+def during(grid: Grid, opened: int) -> int:
+    """A moment while the bar that opens at ``opened`` has not closed."""
+    return opened + (grid.end_of(grid.index_of(opened)) - opened) // 3
+
+
 @frozen
 class Scenery:
-    """Makes scenes that a client's own declarations allow."""
+    """Makes scenes that a client's own declarations allow.
+
+    Parameters
+    ----------
+    client
+        Its class.
+    symbol
+        Of the series.
+    made
+        Gives a client of an interval: its grid and its longest request may depend on more than the class.
+    """
 
     client: type[DataClientInterface]
     symbol: str
+    made: Callable[[Interval | None], DataClientInterface]
 
     @property
     def spec(self) -> ClientSpec:
@@ -84,13 +103,28 @@ class Scenery:
 
     @property
     def intervals(self) -> tuple[Interval, ...]:
-        """Declared intervals, short ones first."""
-        return tuple(sorted(self.spec.intervals, key=_length_ns))
+        """Declared intervals, short ones first; of very many the usual ones and some between."""
+        found = sorted(self.spec.intervals, key=_length_ns)
+        if len(found) > _MOST_INTERVALS:
+            some = {*found[:: len(found) // _SOME_INTERVALS], found[-1]}
+            found = [i for i in found if i in some or hasattr(Interval, i.name)]
+        return tuple(found)
+
+    def grid_of(self, interval: Interval | None) -> Grid | None:
+        """Where the client's bars of an interval open; None where it does not say."""
+        return self.made(interval).grid
+
+    def longest_ns(self, interval: Interval | None) -> int | None:
+        """Longest span of one request; None where there is no bound."""
+        seconds = self.made(interval).max_span_s
+        return None if seconds is None else int(seconds * NS_PER_S)
 
     @property
     def main(self) -> Interval | None:
         """The declared interval that is nearest to an hour."""
-        return min(self.intervals, key=lambda i: abs(log(_length_ns(i) / NS_PER_S / _HOUR_S)), default=None)
+        return min(
+            self.spec.intervals, key=lambda i: abs(log(_length_ns(i) / NS_PER_S / _HOUR_S)), default=None
+        )
 
     def usual(self, interval: Interval | None = None, rows: int = _USUAL_ROWS) -> Scene:
         """Some rows on ordinary days."""
@@ -108,10 +142,8 @@ class Scenery:
         scene = self.usual()
         if scene.grid is not None:
             return self.usual(rows=min(_USUAL_ROWS, self.page_rows(scene)))
-        if self.spec.max_span_s is None:
-            return scene
-        length = min(scene.end - scene.start, int(self.spec.max_span_s * NS_PER_S))
-        return evolve(scene, end=scene.start + length)
+        longest = self.longest_ns(None)
+        return scene if longest is None else evolve(scene, end=min(scene.end, scene.start + longest))
 
     def around(
         self,
@@ -126,7 +158,7 @@ class Scenery:
         at = to_ns(self._reachable(moment))
         if interval is None:
             return self._scene(None, None, at - before * DAY_NS, at + max(1, after // 3) * DAY_NS)
-        grid = self.spec.grid(interval) or grid_for(interval)
+        grid = self.grid_of(interval) or grid_for(interval)
         most = self.most_rows(interval)
         before = min(before, most // 2)
         after = min(after, most - before)
@@ -141,8 +173,9 @@ class Scenery:
         scene = self.usual(interval)
         assert scene.grid is not None
         rows = [] if spec.page_rows is None else [spec.page_rows]
-        if spec.max_span_s is not None:
-            rows.append(int(spec.max_span_s * NS_PER_S) // _length_ns(interval))
+        longest = self.longest_ns(interval)
+        if longest is not None:
+            rows.append(scene.grid.count(TimeRange(scene.start, scene.start + longest)))
         if not rows or issubclass(self.client, ArchiveClient):
             return None
         page = max(1, min(rows))
@@ -157,8 +190,9 @@ class Scenery:
         tasks = []
         if self.spec.page_rows is not None:
             tasks.append(self.spec.page_rows)
-        if self.spec.max_span_s is not None and scene.interval is not None:
-            tasks.append(int(self.spec.max_span_s * NS_PER_S) // _length_ns(scene.interval))
+        longest = self.longest_ns(scene.interval)
+        if longest is not None and scene.interval is not None:
+            tasks.append(longest // _length_ns(scene.interval))
         return max(1, min(tasks, default=_USUAL_ROWS))
 
     def most_rows(self, interval: Interval) -> int:
@@ -177,13 +211,14 @@ class Scenery:
         return None if reached is None or reached.start <= 0 else reached.start
 
     def _event_pages(self) -> Scene | None:
-        if self.spec.page_rows is None and self.spec.max_span_s is None:
+        longest = self.longest_ns(None)
+        if self.spec.page_rows is None and longest is None:
             return None
         days = []
         if self.spec.page_rows is not None:
             days.append(2.5 * self.spec.page_rows / _EVENTS_A_DAY)
-        if self.spec.max_span_s is not None:
-            days.append(2.5 * self.spec.max_span_s / 86_400)
+        if longest is not None:
+            days.append(2.5 * longest / DAY_NS)
         scene = self.usual()
         return evolve(scene, end=scene.start + int(min(*days, 1000) * DAY_NS))
 

@@ -32,6 +32,8 @@ class LoopbackServer:
         Keys of addresses; each is a folder of the server's URL, and requests tell theirs.
     clock
         What ``Request.at`` is read from, seconds.
+    spared
+        Beginnings of paths that no fault meets and ``arrived`` does not tell, such as that of a token.
 
     Examples
     --------
@@ -50,8 +52,9 @@ class LoopbackServer:
         *,
         endpoints: tuple[str, ...] = (),
         clock: Callable[[], float] = time.monotonic,
+        spared: tuple[str, ...] = (),
     ) -> None:
-        self._state = State(answer, endpoints, clock)
+        self._state = State(answer, endpoints, clock, spared)
         self._server = Listener(("127.0.0.1", 0), handler_of(self._state))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), daemon=True)
         self._thread.start()

@@ -15,7 +15,7 @@ from dsm_core.testing.book import Book
 from dsm_core.testing.compare import check_equal, check_subset
 from dsm_core.testing.isolation import IsolatedManager
 from dsm_core.testing.messages import Request, Response
-from dsm_core.testing.scene import DAY_NS, Scene
+from dsm_core.testing.scene import DAY_NS, Scene, during
 from dsm_core.testing.surroundings import Surroundings
 
 __all__ = ["Stage"]
@@ -46,7 +46,7 @@ class Stage(Surroundings):
         """The rows that a call for the scene's range must give: closed, listed, inside the history."""
         span, now = RangeSet.of(scene.span), scene.now
         if scene.grid is not None:
-            span = scene.grid.align(span & RangeSet.from_pairs([(scene.start, scene.grid.floor(now))]))
+            span = scene.grid.align(span & RangeSet.from_pairs([(scene.start, scene.grid.closed_until(now))]))
         reached = self.client_for(scene).within_history(span, now).span
         book = self.book(scene, symbol)
         bars = Bars(book=book, now=Moment(now))
@@ -165,8 +165,7 @@ class Stage(Surroundings):
     def _after(self, scene: Scene, moment: int) -> int:
         if scene.grid is None:
             return moment + DAY_NS
-        start = scene.grid.ceil(moment)
-        return start + (scene.grid.next(start) - start) // 3
+        return during(scene.grid, scene.grid.ceil(moment))
 
     def answered(self, request: Request, symbol: str | None = None) -> Response:
         """What the suite answers, about the series that the request names or another one."""
@@ -179,4 +178,5 @@ class Stage(Surroundings):
 
     def answer(self, request: Request) -> Response:
         """See :class:`Surroundings`."""
-        return self.replace(request) if self.replace is not None else self.answered(request)
+        is_spared = self.is_auxiliary(request) and not self.replaces_auxiliary
+        return self.answered(request) if self.replace is None or is_spared else self.replace(request)

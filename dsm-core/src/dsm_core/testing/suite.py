@@ -67,7 +67,7 @@ class ClientSuite(
     secrets
         Texts that no log and no error may show, beside the ``Secret`` values of ``config``.
     auxiliary
-        Beginnings of paths whose requests are not counted, such as that of a token.
+        Beginnings of paths whose requests are not counted and never fail, such as that of a token.
     values
         Functions of a row's time (UTC nanoseconds) that replace what the kit invents, by column.
     expected_failures

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from dsm_core.events import Event
+from dsm_core.model.interval import Interval
 from dsm_core.model.time_range import from_ns
 from dsm_core.plugins.archive import ArchiveClient
 from dsm_core.plugins.interface import DataClientInterface
@@ -56,9 +57,10 @@ class Surroundings(ABC):
         self.spec = self.client_class.spec
         self.provider = provider_of(suite.provider)
         self.schema: ChartSchema = chart_schema(self.spec.chart_type)
-        self.scenery = Scenery(self.client_class, suite.symbol)
+        self.scenery = Scenery(self.client_class, suite.symbol, self._sample)
         self.scene: Scene | None = None
         self.replace: Callable[[Request], Response] | None = None
+        self.replaces_auxiliary = False
         self.last: Response | None = None
         self.events: list[Event] = []
         self._settings: dict[str, Any] = {}
@@ -82,7 +84,9 @@ class Surroundings(ABC):
     def server(self) -> LoopbackServer:
         """The venue's server, begun when a case first needs it."""
         keys = endpoint_keys(self.provider, self.suite.config)
-        self._server = LoopbackServer(self.answer, endpoints=keys, clock=self.clock.monotonic)
+        self._server = LoopbackServer(
+            self.answer, endpoints=keys, clock=self.clock.monotonic, spared=self.suite.auxiliary
+        )
         return self._server
 
     @cached_property
@@ -110,7 +114,11 @@ class Surroundings(ABC):
     @property
     def data_requests(self) -> list[Request]:
         """Requests so far, those that the suite calls auxiliary left out."""
-        return [r for r in self.server.requests if not r.path.startswith(self.suite.auxiliary or ("\0",))]
+        return [r for r in self.server.requests if not self.is_auxiliary(r)]
+
+    def is_auxiliary(self, request: Request) -> bool:
+        """Whether a request is one that the suite calls auxiliary."""
+        return request.path.startswith(tuple(self.suite.auxiliary))
 
     def manager(self, **given: Any) -> IsolatedManager:
         """A manager over the case's cache and clock."""
@@ -162,15 +170,25 @@ class Surroundings(ABC):
 
     def client_for(self, scene: Scene) -> DataClientInterface:
         """A client of the scene's series for questions that need no network."""
-        key = (scene.symbol, scene.interval)
-        if key not in self._clients:
-            # Nothing was opened by it, so there is nothing to close.
-            self._clients[key] = self.made(self.manager(use_cache=False), scene)
-        return self._clients[key]
+        return self._client(scene.symbol, scene.interval)
 
     def made(self, manager: IsolatedManager, scene: Scene) -> DataClientInterface:
         """A client of the scene's series, as core makes it."""
+        return self._made(manager, scene.symbol, scene.interval)
+
+    def _sample(self, interval: Interval | None) -> DataClientInterface:
+        return self._client(self.suite.symbol, interval)
+
+    def _client(self, symbol: str, interval: Interval | None) -> DataClientInterface:
+        key = (symbol, interval)
+        if key not in self._clients:
+            # Nothing was opened by it, so there is nothing to close.
+            self._clients[key] = self._made(self.manager(use_cache=False), symbol, interval)
+        return self._clients[key]
+
+    def _made(self, manager: IsolatedManager, symbol: str, interval: Interval | None) -> DataClientInterface:
         venue, _ = manager.session.market(None)
         classes = {str(self.spec.source): self.client_class}
-        made = venue.clients(classes, scene.symbol, scene.interval, self.suite.options)
-        return made[str(self.spec.source)]
+        defaults = self.client_class.option_defaults(venue.config)
+        options = {**defaults, **self.suite.options}
+        return venue.clients(classes, symbol, interval, options)[str(self.spec.source)]

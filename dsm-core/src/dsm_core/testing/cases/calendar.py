@@ -12,6 +12,7 @@ from dsm_core.model.interval import Interval
 from dsm_core.model.time_range import TimeRange, to_ns
 from dsm_core.testing.case import case
 from dsm_core.testing.conditions import NEEDS_BARS, NOT_ARCHIVE
+from dsm_core.testing.scene import during
 from dsm_core.testing.stage import Stage
 
 __all__ = ["CalendarCases"]
@@ -40,7 +41,7 @@ class CalendarCases:
         """Bars of every declared interval can be had, calendar ones included, each on its grid."""
         stage = self.stage
         for interval in stage.scenery.intervals:
-            _check_months(stage.spec.grid(interval), interval)
+            _check_months(stage.scenery.grid_of(interval), interval)
             scene = stage.settle(stage.scenery.usual(interval, rows=5))
             data = stage.ask(scene)
             try:
@@ -87,6 +88,5 @@ class CalendarCases:
         scene = evolve(scene, end=scene.grid.next(scene.now))
         stage.ask(scene, cache=True)
         assert scene.grid is not None
-        later = scene.grid.back(scene.end, -2)
-        scene = evolve(scene, now=later + (scene.grid.next(later) - later) // 3)
+        scene = evolve(scene, now=during(scene.grid, scene.grid.back(scene.end, -2)))
         stage.check(stage.ask(scene, cache=True), scene)

@@ -103,11 +103,11 @@ class LifeCases:
                 await stage.query(manager, scene)
             if not isinstance(client, PagedClient | ArchiveClient):
                 return
-            sent = len(stage.server.requests)
+            sent = len(stage.data_requests)
             for task in client.plan(RangeSet.of(scene.span), scene.now):
                 with suppress(Exception):
                     [_ async for _ in client.answers(task)]
-            assert len(stage.server.requests) == sent, "a client sends requests after its manager was closed"
+            assert len(stage.data_requests) == sent, "a client sends requests after its manager was closed"
 
         stage.run(run())
 

@@ -81,7 +81,7 @@ class PagingCases:
         scene = stage.settle(_holed(scene, start, scene.grid.back(start, -3)))
         data = stage.ask(scene)
         stage.check(data, scene)
-        if scene.interval is None or stage.spec.grid(scene.interval) is None:
+        if scene.interval is None or stage.scenery.grid_of(scene.interval) is None:
             return
         told = [g for g in data.gaps if g.start_ns <= start < g.end_ns]
         assert told, "the missing bars are no gap"

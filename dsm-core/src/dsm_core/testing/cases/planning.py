@@ -102,10 +102,11 @@ class PlanningCases:
         spec = stage.spec
 
         def check(task: Task, answers: list[Answer], recorder: Recorder, sent: int) -> None:
-            used = sum(call.cost for call in recorder.calls)
+            calls = [call for call in recorder.calls if not call.path.startswith(stage.suite.auxiliary)]
+            used = sum(call.cost for call in calls)
             declared = task.weight * max(1, len(answers))
             assert used == declared, f"task {task.span} declares a cost of {declared} and used {used}"
-            pools = {call.pool for call in recorder.calls if call.cost and call.pool is not None}
+            pools = {call.pool for call in calls if call.cost and call.pool is not None}
             assert pools <= {spec.pool}, f"the pool is {spec.pool!r} and {sorted(map(str, pools))} were used"
 
         self._each_task(check)
@@ -161,7 +162,7 @@ def _check_sizes(client: DataClientInterface, tasks: tuple[Task, ...]) -> None:
         most = spec.page_rows
         assert most is None or rows <= most, f"task {task.span} asks for {rows} rows; page_rows is {most}"
         seconds = (task.span.end - task.span.start) / NS_PER_S
-        longest = spec.max_span_s
+        longest = client.max_span_s
         is_slot = client.grid is not None and rows <= 1
         assert longest is None or seconds <= longest or is_slot, (
             f"task {task.span} exceeds max_span_s={longest}"

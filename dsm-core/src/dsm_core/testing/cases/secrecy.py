@@ -82,9 +82,9 @@ class SecrecyCases:
             stage.server.clear()
             for refusal in self._refusals():
                 stage.clock.skip(3600)
-                stage.replace = refusal
+                stage.replace, stage.replaces_auxiliary = refusal, True
                 told += _texts(stage.attempt(scene)[1])
-            stage.replace = None
+            stage.replace, stage.replaces_auxiliary = None, False
             told += stage.run(self._reprs())
         told += [("a log", line) for line in lines]
         told += [("an event", repr(event)) for event in stage.events]

@@ -71,7 +71,7 @@ class TroubleCases:
         check_honest(stage, scene, data, error)
         if error is not None:
             assert any(isinstance(e, RateLimitError) for e in causes(error)), f"came {error!r}"
-        times = [request.at for request in stage.server.requests]
+        times = [request.at for request in stage.data_requests]
         if not stage.is_archive and len(times) > 1:
             waited = times[1] - times[0]
             assert waited >= _RETRY_AFTER_S - _CLOSE_ENOUGH_S, f"asked again {waited:.2f} s after a 429"
@@ -85,7 +85,7 @@ class TroubleCases:
         data, error = stage.attempt(scene)
         assert data is None, f"{len(data)} rows and {data.gaps} instead of an error"
         assert any(isinstance(e, RateLimitError) for e in causes(error)), f"came {error!r}"
-        assert len(stage.server.requests) < 40, f"{len(stage.server.requests)} requests were sent"
+        assert len(stage.data_requests) < 40, f"{len(stage.data_requests)} requests were sent"
 
     @case(NEEDS_HTTP)
     def test_c52_a_ban_ends_the_requests(self) -> None:
@@ -96,7 +96,7 @@ class TroubleCases:
         data, error = stage.attempt(scene)
         check_honest(stage, scene, data, error)
         most = 2 if stage.is_archive else 1
-        sent = len(stage.server.requests)
+        sent = len(stage.data_requests)
         assert sent <= most, f"{sent} requests were sent to a venue that had banned the client"
 
     @case(NEEDS_HTTP)
