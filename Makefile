@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PROJECTS := dsm-core/pyproject.toml dsm-binance/pyproject.toml requirements-dev.txt
+PROJECTS := dsm-core/pyproject.toml dsm-binance/pyproject.toml dsm-tradestation/pyproject.toml requirements-dev.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fix docs clean

@@ -27,6 +27,7 @@ def place(venue: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     """Folder of the test: `dsm.yaml` points at the venue, `cache` is the cache."""
     for name in [name for name in os.environ if name.startswith("DSM_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("DSM_PROVIDER", "binance")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("DSM_CONFIG", str(write_config(tmp_path, venue.endpoints)))
     monkeypatch.setenv("DSM_CACHE_DIR", str(tmp_path / "cache"))

@@ -157,8 +157,8 @@ def test_a_package_cannot_take_the_place_of_cores_commands(shell: Shell, acme: s
 
 def test_a_dot_in_a_name_puts_a_command_beside_those_of_others(shell: Shell, acme: str) -> None:
     listed = shell("emulate", "--help", PYTHONPATH=acme).stdout
-    assert "\n  acme     acme 1.0" in listed
-    assert "\n  binance  dsm-binance" in listed
+    assert "\n  acme          acme 1.0" in listed
+    assert "\n  binance       dsm-binance" in listed
     assert shell("emulate", "acme", PYTHONPATH=acme).stdout == "hello from acme\n"
 
 

@@ -30,7 +30,10 @@ providers:
 """
 
 
-def test_a_file_with_eleven_mistakes_has_eleven_lines(run: Run, place: Path) -> None:
+def test_a_file_with_eleven_mistakes_has_eleven_lines(
+    run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DSM_PROVIDER")
     (place / "dsm.yaml").write_text(MISTAKES)
     result = run("config", "check")
     assert result.exit_code == 4
@@ -38,7 +41,7 @@ def test_a_file_with_eleven_mistakes_has_eleven_lines(run: Run, place: Path) -> 
         "dsm.yaml:1: chache: unknown key (did you mean 'cache'?)",
         "dsm.yaml:3: defaults.deadline_s: expected a number, got text 'soon'",
         "dsm.yaml:4: defaults.provider: no installed provider is called 'binanse' (did you mean 'binance'?); "
-        "installed: binance",
+        "installed: binance, tradestation",
         "dsm.yaml:6: http.retry_count: must be 0 or more, not -1",
         "dsm.yaml:7: http.user_agent: the environment variable DSM_TEST_UNSET is not set; "
         "set it, or write ${DSM_TEST_UNSET:-default}",
@@ -56,7 +59,8 @@ def test_a_file_with_eleven_mistakes_has_eleven_lines(run: Run, place: Path) -> 
     assert result.stderr == ""
 
 
-def test_the_same_lines_come_as_json(run: Run, place: Path) -> None:
+def test_the_same_lines_come_as_json(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DSM_PROVIDER")
     (place / "dsm.yaml").write_text(MISTAKES)
     result = run("config", "check", "--json")
     told = json.loads(result.stdout)

@@ -97,7 +97,12 @@ def test_both_know_every_sound_provider_and_name_the_broken_one(shell: Shell, pl
     check = shell("config", "check", "--config", "new.yaml", PYTHONPATH=acme)
     assert check.stdout == "new.yaml: fine\n"
     schema = json.loads(shell("config", "schema", PYTHONPATH=acme).stdout)
-    assert set(schema["properties"]["providers"]["properties"]) == {"acme", "binance", "broken"}
+    assert set(schema["properties"]["providers"]["properties"]) == {
+        "acme",
+        "binance",
+        "broken",
+        "tradestation",
+    }
     assert is_valid(schema, "providers: {broken: {whatever: 1}}")
     assert is_valid(schema, "providers: {acme: {api_key: '${KEY}', rows: 3}}")
     assert not is_valid(schema, "providers: {acme: {rows: 3}}")

@@ -313,6 +313,7 @@ async def check(context):
         raise KeyError("token")
     if context.config.spare:
         raise ValueError(f"GET https://x?token=abcdef with {context.config.client_secret.reveal()}")
+    return "mind the step" if context.config.client_secret.reveal() == "noted" else None
 
 async def server_time(context, market_type):
     return "noon"
@@ -354,6 +355,8 @@ def test_credentials_that_serve_are_ok_and_those_left_out_are_named(
     _, text = doctor_of_desk(shell, place, desk, {"client_secret": "${DESK_SECRET}"})
     assert of(text, "desk credentials") == [("ok", "not set, and optional: spare")]
     assert of(text, "desk credentials in use") == [("ok", "they serve")]
+    _, text = doctor_of_desk(shell, place, desk, {"client_secret": "noted"})
+    assert of(text, "desk credentials in use") == [("ok", "they serve; mind the step")]
 
 
 def test_a_secret_that_is_empty_or_missing_fails(shell: Shell, place: Path, desk: str) -> None:

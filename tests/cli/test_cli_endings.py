@@ -78,7 +78,10 @@ def test_wrong_usage_exits_with_2_and_says_where_help_is(
     ("args", "message"),
     [
         (("get", "../../x", "1h", "--market", "spot", "--last", "3"), "'../../x' is not a symbol of spot."),
-        ((*DAY, "--provider", "binanc"), "No installed package provides 'binanc'; installed: binance."),
+        (
+            (*DAY, "--provider", "binanc"),
+            "No installed package provides 'binanc'; installed: binance, tradestation.",
+        ),
         ((*SPOT[:3], "--market", "sopt", "--last", "3"), "Provider 'binance' has no market 'sopt'."),
         (("get", "BTCUSDT", "7h", "--market", "spot", "--last", "3"), "7h"),
         (("get", "NOSUCHUSDT", *DAY[2:]), "NOSUCHUSDT"),

@@ -71,6 +71,8 @@ def venue() -> Iterator[Emulator]:
 def environment(venue: Emulator, tmp_path: Path) -> Mapping[str, str]:
     """A user's environment whose configuration leads to the emulator, and nothing of this machine's."""
     config = {
+        # The pages are written for who has dsm-binance alone.
+        "defaults": {"provider": "binance"},
         "http": {"state_dir": str(tmp_path / "state")},
         "providers": {"binance": {"endpoints": venue.endpoints}},
     }

@@ -209,7 +209,10 @@ def dsm(folder: Path, venue: Emulator, *args: str) -> subprocess.CompletedProces
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
-GET = ("get", "BTCUSDT", "1h", "--market", "spot", "--start", "2024-05-01", "--end", "2024-05-01")
+GET = (
+    *("get", "BTCUSDT", "1h", "--provider", "binance", "--market", "spot"),
+    *("--start", "2024-05-01", "--end", "2024-05-01"),
+)
 
 
 @pytest.mark.parametrize("args", [("--log-json", *GET), (*GET, "--log-json"), ("-v", *GET, "--log-json")])

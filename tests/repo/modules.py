@@ -1,4 +1,4 @@
-"""The modules of the two packages, by name."""
+"""The modules of the packages, by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("dsm_core", "dsm_binance")
+PACKAGES = ("dsm_core", "dsm_binance", "dsm_tradestation")
 
 
 def module_names(*, with_emulator: bool = True) -> list[str]:

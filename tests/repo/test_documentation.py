@@ -11,12 +11,14 @@ import pytest
 
 import dsm_core
 from dsm_binance import errors as binance_errors
-from dsm_binance.kinds import CHART_SCHEMAS
+from dsm_binance import kinds as binance_kinds
 from dsm_core import errors
 from dsm_core.plugins import hookspecs
 from dsm_core.schema.chart_type import FUNDING_RATE, KLINES, ChartSchema
+from dsm_tradestation import schemas as tradestation_schemas
 from repo.modules import ROOT
 
+CHART_SCHEMAS = (*binance_kinds.CHART_SCHEMAS, *tradestation_schemas.CHART_SCHEMAS)
 HOOKS = sorted(name for name in vars(hookspecs) if name.startswith("dsm_"))
 
 

@@ -12,9 +12,11 @@ import pytest
 
 import dsm_binance
 import dsm_core
+import dsm_tradestation
 from repo.modules import ROOT
 
-DISTRIBUTIONS = ("dsm-core", "dsm-binance")
+DISTRIBUTIONS = ("dsm-core", "dsm-binance", "dsm-tradestation")
+PROVIDERS = DISTRIBUTIONS[1:]
 HEADING = re.compile(r"^## (?:(?P<version>\d+\.\d+\.\d+) - (?P<day>\d{4}-\d{2}-\d{2})|Unreleased)$")
 
 
@@ -31,7 +33,7 @@ def numbers(version: str) -> tuple[int, ...]:
 
 def test_the_packages_share_the_version_of_the_newest_release() -> None:
     newest = next(h["version"] for h in headings() if h["version"])
-    assert dsm_core.__version__ == dsm_binance.__version__ == newest
+    assert dsm_core.__version__ == dsm_binance.__version__ == dsm_tradestation.__version__ == newest
 
 
 def test_installed_metadata_has_the_version_of_the_code() -> None:
@@ -64,8 +66,9 @@ def test_a_package_ships_its_types_and_a_readme(name: str) -> None:
     assert (ROOT / name / "README.md").read_text("utf-8").strip()
 
 
-def test_the_provider_asks_for_the_core_of_its_own_release() -> None:
-    project = tomllib.loads((ROOT / "dsm-binance" / "pyproject.toml").read_text("utf-8"))["project"]
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_a_provider_asks_for_the_core_of_its_own_release(name: str) -> None:
+    project = tomllib.loads((ROOT / name / "pyproject.toml").read_text("utf-8"))["project"]
     (core,) = [d for d in project["dependencies"] if re.match(r"dsm-core\b", d)]
     low, high = re.fullmatch(r"dsm-core(?:\[\w+\])?>=([\d.]+),<([\d.]+)", core).groups()  # type: ignore[union-attr]
     own = numbers(dsm_core.__version__)
