@@ -38,9 +38,9 @@ _QUOTED: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 # `apikey=...`; of a setting named `sig`, which is part of many words, the whole name counts. A session may
-# also be one of an exchange: its template hides nothing.
+# also be an exchange's, so of it only the thing itself or its id counts.
 _PAIR: Final = re.compile(
-    r"((?:key|token|secret|sign|pass|auth|credential|session(?![_.-]?template))[\w.-]{0,40}"
+    r"((?:key|token|secret|sign|pass|auth|credential)[\w.-]{0,40}|session(?:[_.-]?id)?"
     rf"|{_WORD_STARTS}(?:sig|pwd|jwt))={_SCHEME}{_VALUE}",
     re.IGNORECASE,
 )

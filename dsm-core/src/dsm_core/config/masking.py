@@ -14,8 +14,9 @@ from dsm_core.masking import MASK
 
 __all__ = ["MASK", "hide_secrets", "is_credential", "mask_url"]
 
+# A session may also be an exchange's: of those names only `session` and `session_id` are credentials.
 _SECRET_PARAMETER: Final = re.compile(
-    r"key|token|secret|sign|pass|auth|credential|session(?![_.-]?template)", re.IGNORECASE
+    r"key|token|secret|sign|pass|auth|credential|session(?:[_.-]?id)?\Z", re.IGNORECASE
 )
 # Narrower than for parameters: a setting called `session_template` hides nothing.
 _SECRET_SETTING: Final = re.compile(
