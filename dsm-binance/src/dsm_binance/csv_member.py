@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,19 +15,26 @@ import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from dsm_binance.errors import VisionAPIError
-from dsm_binance.zip_member import read_member
+from dsm_binance.zip_member import MOST_BYTES, read_member
 from dsm_core.plugins import Task
 
-__all__ = ["inside_period", "read_csv", "to_ns"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["read_csv", "refusal", "to_ns"]
 
 # From 2025-01-01 spot files are in microseconds: 16 digits instead of 13.
 _MICROSECONDS_FROM: Final = 10**14
 _TOO_LARGE: Final = 9_223_372_036_854_775
+# No row of the archive is half as long.
+_ROW_BYTES: Final = 512
+_NUMBER: Final = re.compile(rb"\s*[+-]?[.\d]")
 
 
-def read_csv(path: Path, task: Task, columns: Sequence[str], types: Mapping[str, pa.DataType]) -> pa.Table:
+def read_csv(
+    path: Path,
+    task: Task,
+    columns: Sequence[str],
+    types: Mapping[str, pa.DataType],
+    most_rows: int = MOST_BYTES // _ROW_BYTES,
+) -> pa.Table:
     """Rows of the zip at ``path``: the columns that ``types`` names.
 
     The header row is told by its first cell, never by date: futures klines had none before 2022.
@@ -36,16 +43,19 @@ def read_csv(path: Path, task: Task, columns: Sequence[str], types: Mapping[str,
     ----------
     columns
         Every column of the file, in order; those without a type are dropped.
+    most_rows
+        As many as make sense; text that is longer than these would be is not unpacked.
 
     Raises
     ------
     VisionAPIError
         When it is not a zip with one CSV of its own name and these columns.
     """
+    member = unquote(task.name).removesuffix(".zip") + ".csv"
     try:
-        return _parse(read_member(path, unquote(task.name).removesuffix(".zip") + ".csv"), columns, types)
+        return _parse(read_member(path, member, most_rows * _ROW_BYTES), columns, types)
     except (zipfile.BadZipFile, pa.ArrowInvalid, ValueError, OSError) as error:
-        raise _refusal(task, str(error)) from error
+        raise refusal(task, str(error)) from error
 
 
 def to_ns(values: NDArray[np.int64], task: Task) -> NDArray[np.int64]:
@@ -58,32 +68,13 @@ def to_ns(values: NDArray[np.int64], task: Task) -> NDArray[np.int64]:
     """
     size = np.abs(values)
     if len(values) and size.max() >= _TOO_LARGE:
-        raise _refusal(task, f"time {int(size.max())} is neither milliseconds nor microseconds")
+        raise refusal(task, f"time {int(size.max())} is neither milliseconds nor microseconds")
     scaled: NDArray[np.int64] = values * np.where(size >= _MICROSECONDS_FROM, 1_000, 1_000_000)
     return scaled
 
 
-def inside_period(table: pa.Table, times: NDArray[np.int64], task: Task) -> pa.Table:
-    """Rows of the file's own period; others are left out and told of.
-
-    Raises
-    ------
-    VisionAPIError
-        When it holds rows, and none of its own period.
-    """
-    inside = (times >= task.span.start) & (times < task.span.end)
-    if inside.all():
-        return table
-    if not inside.any():
-        raise _refusal(task, "holds rows of another period only")
-    _log.warning("rows_outside_period file=%s rows=%d", task.name, int((~inside).sum()))
-    return table.filter(pa.array(inside))
-
-
 def _parse(data: bytes, columns: Sequence[str], types: Mapping[str, pa.DataType]) -> pa.Table:
-    first_cell = data[: data.find(b",")].strip() if b"," in data else data.strip()
-    has_header = bool(first_cell) and not first_cell.lstrip(b"-").isdigit()
-    body = data[data.find(b"\n") + 1 :] if has_header and b"\n" in data else b"" if has_header else data
+    body = _without_header(data, len(columns))
     if not body.strip():
         return pa.table({name: pa.array([], kind) for name, kind in types.items()})
     every: dict[str, Any] = {name: types.get(name, pa.string()) for name in columns}
@@ -96,5 +87,18 @@ def _parse(data: bytes, columns: Sequence[str], types: Mapping[str, pa.DataType]
     )
 
 
-def _refusal(task: Task, what: str) -> VisionAPIError:
+def _without_header(data: bytes, columns: int) -> bytes:
+    """The rows. A first line that is neither a row nor names so many columns is refused."""
+    end = data.find(b"\n")
+    line = data if end < 0 else data[:end]
+    cells = line[: _ROW_BYTES * columns].split(b",")
+    if not line.strip() or cells[0].strip().lstrip(b"-").isdigit():
+        return data
+    if len(cells) != columns or any(map(_NUMBER.match, cells)):
+        raise ValueError(f"its first line is neither a row nor a header: {line[:80]!r}")
+    return b"" if end < 0 else data[end + 1 :]
+
+
+def refusal(task: Task, what: str) -> VisionAPIError:
+    """The error that says why a file is not used."""
     return VisionAPIError(f"{task.name}: {what}.", hint="The file is not used.", url=task.url, file=task.name)

@@ -9,15 +9,19 @@ import numpy as np
 import pyarrow as pa
 
 from dsm_binance.archive import MONTHLY, VisionClient, frequency
-from dsm_binance.csv_member import inside_period, read_csv, to_ns
+from dsm_binance.csv_member import read_csv, refusal, to_ns
 from dsm_binance.funding_rest import check_rate_type
 from dsm_binance.funding_rows import Settlements, regular, rounded
 from dsm_binance.markets import COIN_M, USDS_M, Market
+from dsm_binance.mending import inside_period
 from dsm_core.model import NS_PER_MS, RangeSet
 from dsm_core.plugins import Answer, ClientSpec, Granularity, Task
 
 __all__ = ["CoinMFundingVision", "UsdsMFundingVision"]
 
+_LONGEST_HOURS: Final = 24
+# One an hour is the most that was seen, and an extra one now and then.
+_MOST_ROWS: Final = 2 * 31 * 24
 _TYPES: Final = {
     "calc_time": pa.int64(),
     "funding_interval_hours": pa.int64(),
@@ -50,23 +54,24 @@ class _FundingVision(VisionClient):
 
     def parse(self, task: Task, path: Path) -> Answer:
         """Rows of a verified zip, and where no settlement can be missing between them."""
-        table = read_csv(path, task, tuple(_TYPES), _TYPES)
+        table = read_csv(path, task, tuple(_TYPES), _TYPES, _MOST_ROWS)
         times_ms = rounded(to_ns(np.asarray(table.column("calc_time")), task) // NS_PER_MS)
         order = np.argsort(times_ms, kind="stable")
         hours = np.asarray(table.column("funding_interval_hours"))
+        if len(hours) and not (hours.min() >= 1 and hours.max() <= _LONGEST_HOURS):
+            raise refusal(task, f"an interval of {int(hours.min())} to {int(hours.max())} hours is none")
         # Two rows of one minute are a regular settlement and a special one, which comes second.
         first = order[np.concatenate(([True], np.diff(times_ms[order]) != 0))] if len(order) else order
         first = first[regular(times_ms[first], hours[first])]
-        table, times_ms = table.take(pa.array(first)), times_ms[first]
-        table = inside_period(table, times_ms * NS_PER_MS, task)
-        inside = (times_ms * NS_PER_MS >= task.span.start) & (times_ms * NS_PER_MS < task.span.end)
+        own = inside_period(table.take(pa.array(first)), times_ms[first] * NS_PER_MS, task)
         settlements = Settlements(
             symbol=self.symbol,
-            times_ms=times_ms[inside],
-            hours=table.column("funding_interval_hours").to_pylist(),
-            rates=table.column("last_funding_rate").combine_chunks(),
+            times_ms=own.times // NS_PER_MS,
+            hours=own.table.column("funding_interval_hours").to_pylist(),
+            rates=own.table.column("last_funding_rate").combine_chunks(),
         )
-        return Answer(settlements.table(), covered=settlements.gapless(task.span.start, task.span.end))
+        covered = settlements.gapless(task.span.start, task.span.end)
+        return Answer(settlements.table(), covered=covered, mended=own.what)
 
 
 def _spec(market: Market) -> ClientSpec:

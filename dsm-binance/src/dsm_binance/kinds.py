@@ -57,11 +57,14 @@ class KlineKind:
         Which of the twelve cells mean something.
     by_pair
         Asked for by pair (``BTCUSD``), not by contract (``BTCUSD_PERP``).
+    is_signed
+        Whether its prices may be below zero.
     """
 
     method: str
     schema: ChartSchema
     by_pair: bool = False
+    is_signed: bool = False
 
     @property
     def chart_type(self) -> str:
@@ -100,6 +103,7 @@ PREMIUM_INDEX: Final = KlineKind(
         "fraction of the index price; may be negative",
         "How far the contract trades above its index; 0.0001 is 1 bp.",
     ),
+    is_signed=True,
 )
 KINDS: Final = (TRADES, MARK_PRICE, INDEX_PRICE, PREMIUM_INDEX)
 CHART_SCHEMAS: Final = tuple(kind.schema for kind in KINDS if kind is not TRADES)

@@ -58,7 +58,8 @@ class _KlinesVision(VisionClient):
 
     def parse(self, task: Task, path: Path) -> Answer:
         """Rows of a verified zip."""
-        return Answer(read_klines(path, task, self.kind))
+        assert self.grid is not None, "bars of the archive stand on a grid"
+        return read_klines(path, task, self.kind, self.grid.count(task.span))
 
 
 def _spec(market: Market, kind: KlineKind) -> ClientSpec:

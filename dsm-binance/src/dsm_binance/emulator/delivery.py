@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -46,7 +47,9 @@ def spoil(reply: Reply, fault: Fault, path: str, now_ms: int) -> Reply:
 
 def _refusal(fault: Fault, status: int, now_ms: int) -> Reply:
     retry_after = fault.retry_after if fault.retry_after is not None else _RETRY_AFTER.get(fault.kind)
-    headers = {} if retry_after is None else {"Retry-After": f"{retry_after:g}"}
+    if retry_after is not None and math.isinf(retry_after):
+        retry_after = None
+    headers = {} if retry_after is None else {"Retry-After": f"{retry_after:.15g}"}
     if status == 403:
         # The firewall in front of the venue answers with a page, not with the API's JSON.
         return Reply(403, b"<html><head><title>403 Forbidden</title></head></html>", "text/html", headers)

@@ -16,12 +16,15 @@ FAULT_KINDS: Final = (
     *("429", "418", "403", "451", "500", "502", "503"),
     "timeout",
     "slow",
+    "drip",
     "cut",
+    "wrong-length",
     "reset",
     "bad-checksum",
     "no-checksum",
     "bad-zip",
     "html",
+    "bad-gzip",
     "malformed",
     "empty",
     "redirect-loop",
@@ -46,10 +49,11 @@ class Fault(emulation.Fault):
     Parameters
     ----------
     kind
-        One of `FAULT_KINDS`: a status; ``timeout`` (no answer), ``slow`` (the body drips), ``cut`` (the body
-        ends half way), ``reset``; ``bad-checksum``, ``no-checksum``, ``bad-zip`` for archive files;
-        ``malformed`` (half the JSON) and ``empty`` (``[]``) for REST; ``html`` (a page with status 200) and
-        ``redirect-loop``.
+        One of `FAULT_KINDS`: a status; ``timeout`` (no answer), ``slow`` (the body comes in eight parts),
+        ``drip`` (a byte at a time), ``cut`` (the body ends half way), ``wrong-length`` (half of it is
+        announced, all of it sent), ``reset``; ``bad-checksum``, ``no-checksum``, ``bad-zip`` for archive
+        files; ``malformed`` (half the JSON) and ``empty`` (``[]``) for REST; ``html`` (a page with status
+        200), ``bad-gzip`` (what is announced as gzip is none) and ``redirect-loop``.
     match
         Part of ``METHOD path?query``, or a regular expression after ``re:``. Empty hits everything.
     times
@@ -57,9 +61,11 @@ class Fault(emulation.Fault):
     after
         How many matching requests it lets pass first.
     retry_after
-        Seconds in the ``Retry-After`` header; without it 429 says 1, 418 says 120, others say nothing.
+        Seconds in the ``Retry-After`` header, which ``inf`` leaves out; without it 429 says 1, 418 says 120,
+        others say nothing.
     seconds
-        How long ``slow`` takes (2 unless given), or after how long ``timeout`` hangs up (never unless given).
+        How long ``slow`` takes (2 unless given), how long ``drip`` waits before each byte (0.05 unless
+        given), or after how long ``timeout`` hangs up (never unless given).
 
     Raises
     ------

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dsm_core.plugins.answer import Answer
-    from dsm_core.plugins.archive import ArchiveClient, Granularity
+    from dsm_core.plugins.archive import ArchiveClient
     from dsm_core.plugins.auth import Authenticator, AuthStatus, LoginRequest
     from dsm_core.plugins.context import ClientContext
+    from dsm_core.plugins.granularity import Granularity
     from dsm_core.plugins.hookspecs import hookimpl
     from dsm_core.plugins.interface import DataClientInterface
     from dsm_core.plugins.paged import PagedClient, PageRequest
@@ -51,7 +52,7 @@ _HOMES = {
     "ClientContext": "context",
     "ClientSpec": "spec",
     "DataClientInterface": "interface",
-    "Granularity": "archive",
+    "Granularity": "granularity",
     "LoginRequest": "auth",
     "PageRequest": "paged",
     "PagedClient": "paged",

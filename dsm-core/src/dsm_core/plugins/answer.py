@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from dsm_core.errors import ProtocolChangedError
 from dsm_core.model.coverage import Origin
+from dsm_core.model.specimen import Specimen
 from dsm_core.model.time_range import RangeSet, TimeRange
 
 __all__ = ["Answer"]
@@ -59,6 +60,10 @@ class Answer:
         URL and checksum of the bytes, or their URL.
     cursor
         Where the next page starts; None ends a paged fetch.
+    mended
+        What the client put right in an object's rows, in words; core then keeps the object as evidence.
+    specimen
+        The object itself, for as long as it is there; core sets it.
     as_of
         When the venue made it, UTC nanoseconds by its own clock: bars that closed later are unfinished in
         it, and it says nothing of them. None: when the call's clock says.
@@ -68,6 +73,8 @@ class Answer:
     covered: RangeSet | None = field(default=None, converter=_ranges)
     origin: Origin | None = field(default=None, converter=_origin)
     cursor: Any = None
+    mended: str = ""
+    specimen: Specimen | None = field(default=None, repr=False, kw_only=True)
     as_of: int | None = None
 
     @classmethod

@@ -5,69 +5,72 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
-from dsm_core.errors import ArchiveError, ChecksumMismatchError, DataNotAvailableError, PluginContractError
+from dsm_core.errors import (
+    ArchiveError,
+    ChecksumMismatchError,
+    DataNotAvailableError,
+    IntegrityError,
+    PluginContractError,
+    SourceError,
+)
+from dsm_core.events import current_scope
 from dsm_core.model.coverage import Origin
-from dsm_core.model.grid import Grid
+from dsm_core.model.interval import Interval
+from dsm_core.model.specimen import Specimen
 from dsm_core.model.time_range import RangeSet, TimeRange, to_ns
 from dsm_core.net import Download
 from dsm_core.plugins.answer import Answer
 from dsm_core.plugins.blame import place_of, told
 from dsm_core.plugins.calling import as_answer, name_of
+from dsm_core.plugins.context import ClientContext
+from dsm_core.plugins.granularity import Granularity
+from dsm_core.plugins.guard import guarding
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.task import Task
+from dsm_core.plugins.turn import turn_of
 
-__all__ = ["ArchiveClient", "Granularity", "sizes_of"]
-
+__all__ = ["ArchiveClient", "sizes_of"]
 
 # A month of which two or three days are held is still fetched as one file.
 _WHOLE_SHARE: Final = 0.9
 
 
-def _at_end(end: int) -> int:
-    return end
+def _origin_of(download: Download) -> Origin:
+    return Origin(
+        url=download.url,
+        sha256=download.sha256,
+        etag=download.etag,
+        last_modified=download.last_modified,
+        size=download.size,
+    )
 
 
-@frozen(kw_only=True)
-class Granularity:
-    """One size of object: which periods, and when each is published.
-
-    Parameters
-    ----------
-    name
-        Such as ``monthly``.
-    grid
-        The periods; each is one object.
-    published_at
-        Earliest UTC nanosecond at which the object of a period that ended at the given one can be
-        there; before it the object is not asked for.
-    requests
-        HTTP requests an object takes, its checksum included.
-    size_bytes
-        Usual size; None when unknown.
-    """
-
-    name: str
-    grid: Grid
-    published_at: Callable[[int], int] = _at_end
-    requests: int = 2
-    size_bytes: int | None = None
-
-    def periods(self, ranges: RangeSet) -> Iterator[TimeRange]:
-        """Periods that overlap ``ranges``, ascending, each once."""
-        done: int | None = None
-        for r in ranges:
-            start = self.grid.floor(r.start) if done is None else max(self.grid.floor(r.start), done)
-            while start < r.end:
-                done = self.grid.next(start)
-                yield TimeRange(start, done)
-                start = done
+def _mismatch(digest: str | BaseException | None, download: Download) -> IntegrityError | None:
+    """Why an object cannot be believed; None when it can."""
+    if isinstance(digest, DataNotAvailableError):
+        error = ChecksumMismatchError(
+            f"{download.url} has no published checksum.", hint="It is not used.", url=download.url
+        )
+        error.__cause__ = digest
+        return error
+    if isinstance(digest, IntegrityError):
+        return digest
+    if digest is not None and digest != download.sha256:
+        return ChecksumMismatchError(
+            f"{download.url} does not match its checksum.",
+            hint="It is not used; its range is asked of the next source.",
+            url=download.url,
+            expected=digest,
+            actual=download.sha256,
+        )
+    return None
 
 
 def sizes_of(client: ArchiveClient) -> tuple[Granularity, ...]:
@@ -96,6 +99,12 @@ class ArchiveClient(DataClientInterface):
     finer objects or the next source where an object is absent, incomplete or refused.
     """
 
+    def __init__(
+        self, symbol: str, interval: Interval | None, context: ClientContext, **options: Any
+    ) -> None:
+        super().__init__(symbol, interval, context, **options)
+        self._stated: dict[str, str] = {}
+
     @abstractmethod
     def granularities(self) -> tuple[Granularity, ...]:
         """Sizes of objects this series has, coarsest first."""
@@ -122,6 +131,49 @@ class ArchiveClient(DataClientInterface):
         DataNotAvailableError
             When the checksum should be there and is not.
         """
+        return None
+
+    async def published_origin(self, url: str) -> Origin:
+        """What is published at ``url`` now, in one cheap request: its checksum, else its ETag.
+
+        ``refresh`` compares it with what is known of the object. Override where the archive tells it
+        otherwise, such as in a catalogue; leave out what is not told.
+
+        Raises
+        ------
+        DataNotAvailableError
+            When the object, or its checksum, is not there.
+        """
+        digest = await self.expected_sha256(url)
+        if digest is not None:
+            # A download that follows need not ask again.
+            self._stated[url] = digest
+            return Origin(url=url, sha256=digest)
+        headers = await self.context.http.head(url)
+        size = headers.get("content-length", "")
+        return Origin(
+            url=url,
+            etag=headers.get("etag"),
+            last_modified=headers.get("last-modified"),
+            size=int(size) if size.isascii() and size.isdigit() else None,
+        )
+
+    def object_at(self, url: str, at: int) -> Task | None:
+        """The object that has this address and holds the instant ``at``; None for no such one.
+
+        Parameters
+        ----------
+        url, at
+            As an object's origin tells it, of whichever host; UTC nanoseconds.
+        """
+        sizes = sizes_of(self)
+        for size in sizes:
+            start = size.grid.floor(at)
+            task = self._task(size, TimeRange(start, size.grid.next(start)), size is sizes[-1])
+            # Hosts come and go with the configuration; what stands behind them stays.
+            path = str(task.url).partition("}")[2] or str(task.url)
+            if url.endswith(path):
+                return task
         return None
 
     def plan(self, ranges: RangeSet, now: int, skip: frozenset[str] = frozenset()) -> tuple[Task, ...]:
@@ -155,26 +207,21 @@ class ArchiveClient(DataClientInterface):
         """Download, verify and parse one object; one new download where the checksum fails."""
         try:
             with tempfile.TemporaryDirectory(dir=self.context.workdir, ignore_cleanup_errors=True) as folder:
-                path = Path(folder) / "object"
-                try:
-                    download = await self._verified(task, path)
-                except ChecksumMismatchError:
-                    download = await self._verified(task, path)
-                answer = await self.context.run(self._parsed, task, path)
+                specimen = await self._verified(task, Path(folder) / "object")
+                async with turn_of(self.context, specimen.origin.size):
+                    try:
+                        answer = as_answer(await self.context.run(self._parsed, task, specimen.path))
+                    except (IntegrityError, SourceError) as error:
+                        await self._keep(specimen, error)
+                        raise
+                    # Its file stays until the rows have been taken in, or refused.
+                    yield evolve(answer, origin=specimen.origin, specimen=specimen)
         except OSError as error:
             raise ArchiveError(
                 f"{task.name} cannot be stored: {error}.",
                 hint="Free space in the temporary folder, or set TMPDIR.",
                 url=task.url,
             ) from error
-        origin = Origin(
-            url=download.url,
-            sha256=download.sha256,
-            etag=download.etag,
-            last_modified=download.last_modified,
-            size=download.size,
-        )
-        yield evolve(as_answer(answer), origin=origin)
 
     async def fetch(self, start_time: datetime, end_time: datetime, **kwargs: Any) -> AsyncIterator[Answer]:
         """Objects that overlap ``[start_time, end_time)``."""
@@ -184,35 +231,51 @@ class ArchiveClient(DataClientInterface):
                 yield answer
 
     def _parsed(self, task: Task, path: Path) -> Any:
-        try:
-            return self.parse(task, path)
-        except OSError as error:
-            raise ArchiveError(
-                f"{task.name} cannot be read: {told(error)}{place_of(error)}.", url=task.url
-            ) from error
+        with guarding(type(self), self.provider, task.span):
+            try:
+                return self.parse(task, path)
+            except OSError as error:
+                raise ArchiveError(
+                    f"{task.name} cannot be read: {told(error)}{place_of(error)}.", url=task.url
+                ) from error
 
-    async def _verified(self, task: Task, path: Path) -> Download:
+    async def _verified(self, task: Task, path: Path) -> Specimen:
+        """The object and its checksum; both once more where they do not agree."""
+        specimen, error = await self._downloaded(task, path)
+        if error is not None:
+            specimen, error = await self._downloaded(task, path)
+        if error is not None:
+            await self._keep(specimen, error)
+            raise error
+        return specimen
+
+    async def _downloaded(self, task: Task, path: Path) -> tuple[Specimen, IntegrityError | None]:
         url = str(task.url)
         digest, download = await asyncio.gather(
-            self.expected_sha256(url), self.context.http.download(url, path), return_exceptions=True
+            self._digest(url), self.context.http.download(url, path), return_exceptions=True
         )
         if isinstance(download, BaseException):
             raise download
-        if isinstance(digest, DataNotAvailableError):
-            raise ChecksumMismatchError(
-                f"{download.url} has no published checksum.", hint="It is not used.", url=download.url
-            ) from digest
-        if isinstance(digest, BaseException):
+        if isinstance(digest, BaseException) and not isinstance(
+            digest, DataNotAvailableError | IntegrityError
+        ):
             raise digest
-        if digest is not None and digest != download.sha256:
-            raise ChecksumMismatchError(
-                f"{download.url} does not match its checksum.",
-                hint="It is not used; its range is asked of the next source.",
-                url=download.url,
-                expected=digest,
-                actual=download.sha256,
-            )
-        return download
+        stated = None if isinstance(digest, BaseException) else digest
+        specimen = Specimen(
+            path=path,
+            origin=_origin_of(download),
+            stated=stated,
+            client=name_of(self),
+            series=current_scope().series,
+        )
+        return specimen, _mismatch(digest, download)
+
+    async def _digest(self, url: str) -> str | None:
+        stated = self._stated.pop(url, None)
+        return await self.expected_sha256(url) if stated is None else stated
+
+    async def _keep(self, specimen: Specimen, error: Exception) -> None:
+        await self.context.run(self.context.quarantine, specimen, error)
 
     def _task(self, size: Granularity, period: TimeRange, finest: bool) -> Task:
         url = self.object_url(size, period)

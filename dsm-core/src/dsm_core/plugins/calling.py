@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from dsm_core.model.coverage import Origin
 from dsm_core.model.time_range import RangeSet, TimeRange
 from dsm_core.plugins.answer import Answer
 from dsm_core.plugins.guard import guarding
@@ -17,9 +18,19 @@ from dsm_core.plugins.task import Task
 from dsm_core.plugins.threads import taken_in_thread
 
 if TYPE_CHECKING:
+    from dsm_core.plugins.archive import ArchiveClient
     from dsm_core.plugins.interface import DataClientInterface
 
-__all__ = ["answers_of", "as_answer", "each_answer", "lifetime_of", "name_of", "plan_of", "published_of"]
+__all__ = [
+    "answers_of",
+    "as_answer",
+    "each_answer",
+    "lifetime_of",
+    "name_of",
+    "plan_of",
+    "published_of",
+    "published_origin_of",
+]
 
 T = TypeVar("T")
 _END: Final = object()
@@ -57,6 +68,17 @@ async def published_of(client: DataClientInterface, span: TimeRange) -> frozense
         return None if names is None else frozenset(names)
 
     return await _ask(client, lambda: client.published(span), check, span)
+
+
+async def published_origin_of(client: ArchiveClient, url: str) -> Origin:
+    """What is published at ``url`` now; raises as :func:`answers_of`."""
+
+    def check(origin: Any) -> Origin:
+        if not isinstance(origin, Origin):
+            raise TypeError(f"published_origin() gave {origin!r:.100}, not an Origin")
+        return origin
+
+    return await _ask(client, lambda: client.published_origin(url), check)
 
 
 async def lifetime_of(client: DataClientInterface) -> TimeRange | None:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from attrs import field, frozen
 
 from dsm_core.events import Event
+from dsm_core.model.specimen import Specimen
 from dsm_core.model.time_range import from_ns
 from dsm_core.net import HttpSession
 from dsm_core.plugins.threads import contained
@@ -21,6 +22,10 @@ from dsm_core.plugins.threads import contained
 __all__ = ["ClientContext"]
 
 T = TypeVar("T")
+
+
+def _kept_nowhere(specimen: Specimen, why: Exception | str) -> None:
+    """Without a cache there is no quarantine."""
 
 
 @frozen(kw_only=True)
@@ -43,6 +48,8 @@ class ClientContext:
         Threads for parsing.
     shared_objects
         What :meth:`shared` has made so far.
+    quarantine
+        Keeps an object as evidence: refused with an error, or mended as a text tells.
     """
 
     http: HttpSession
@@ -52,6 +59,7 @@ class ClientContext:
     make_workdir: Callable[[], Path]
     workers: Executor
     _shared: dict[str, Any] = field(factory=dict, alias="shared_objects", repr=False)
+    quarantine: Callable[[Specimen, Exception | str], None] = field(default=_kept_nowhere, repr=False)
 
     def shared(self, key: str, make: Callable[[], T]) -> T:
         """What the clients of one provider and manager have in common, made at first use.

@@ -21,6 +21,7 @@ from dsm_core.errors import DSMError, SymbolNotFoundError
 from dsm_core.events import EventBus
 from dsm_core.model.interval import Interval
 from dsm_core.model.names import MarketType
+from dsm_core.model.specimen import Specimen
 from dsm_core.net import AdaptiveLane, Http
 from dsm_core.plugins.archive import ArchiveClient
 from dsm_core.plugins.context import ClientContext
@@ -80,6 +81,7 @@ class Venue:
         self._bus = bus
         self._shared: dict[str, Any] = {}
         self._workers = workers
+        self.quarantine: Callable[[Specimen, Exception | str, int], None] | None = None
         self._workdir: Path | None = None
         endpoints: Mapping[str, Sequence[str]] = getattr(self.config, "endpoints", None) or {}
         self.session = http.session(
@@ -137,7 +139,13 @@ class Venue:
             make_workdir=self._make_workdir,
             workers=self._workers,
             shared_objects=self._shared,
+            quarantine=lambda specimen, why: self._keep(specimen, why, market_type),
         )
+
+    def _keep(self, specimen: Specimen, why: Exception | str, market_type: MarketType) -> None:
+        """Hand an object over as evidence, where somebody keeps it."""
+        if self.quarantine is not None:
+            self.quarantine(specimen, why, self.now_ns(market_type))
 
     def _make_workdir(self) -> Path:
         if self._workdir is None or not self._workdir.is_dir():

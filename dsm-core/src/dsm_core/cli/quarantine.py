@@ -1,0 +1,119 @@
+"""``dsm cache quarantine``: bad archive objects that were kept as evidence."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dsm_core.cli.console import say_note
+from dsm_core.cli.failure import ExitCode
+from dsm_core.cli.grid_text import grid_lines
+from dsm_core.cli.options import cache_dir_option, config_option, debug_option, json_option
+from dsm_core.cli.store import open_store
+
+if TYPE_CHECKING:
+    from dsm_core.cache import Quarantine, Quarantined
+
+__all__ = ["quarantine"]
+
+_HEADER = ("id", "last seen (UTC)", "times", "kB", "outcome", "file", "reason")
+_REASON = 80
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def quarantine(ctx: click.Context) -> None:
+    """Archive objects that were refused or mended, kept as evidence; `ls` when no command is named."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_objects)
+
+
+@quarantine.command("ls")
+@json_option
+@cache_dir_option
+@config_option
+@debug_option
+def list_objects(as_json: bool = False, cache_dir: Path | None = None, config: Path | None = None) -> None:
+    """List them, the oldest first."""
+    room = _room(cache_dir, config)
+    found = room.ls()
+    if as_json:
+        click.echo(json.dumps([_facts(room, one) for one in found], indent=1))
+        return
+    for line in grid_lines(_HEADER, [_cells(one) for one in found], right=frozenset({2, 3})) if found else ():
+        click.echo(line)
+    size = sum(one.size for one in found if one.object)
+    say_note(f"{room.folder}: {len(found)} object{'s' * (len(found) != 1)}, {size / 1e6:.1f} MB")
+
+
+@quarantine.command("show")
+@click.argument("name", metavar="ID")
+@cache_dir_option
+@config_option
+@debug_option
+def show(name: str, cache_dir: Path | None, config: Path | None) -> None:
+    """Print all that is known of one, and where its bytes lie."""
+    room = _room(cache_dir, config)
+    found = room.get(name)
+    if found is None:
+        raise _unknown(name)
+    click.echo(json.dumps(_facts(room, found), indent=1))
+
+
+@quarantine.command("clear")
+@click.argument("names", metavar="[ID]...", nargs=-1)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@cache_dir_option
+@config_option
+@debug_option
+@click.pass_context
+def clear(
+    ctx: click.Context, names: tuple[str, ...], yes: bool, cache_dir: Path | None, config: Path | None
+) -> None:
+    """Remove those of the given ids, or all of them."""
+    room = _room(cache_dir, config)
+    for name in names:
+        if room.get(name) is None:
+            raise _unknown(name)
+    meant = len(set(names)) or len(room.ls())
+    if meant and not yes:
+        _ask(ctx, f"Remove {meant} object{'s' * (meant != 1)} from {room.folder}?")
+    gone = room.clear(names or None)
+    say_note(f"Removed {gone} object{'s' * (gone != 1)}.")
+
+
+def _ask(ctx: click.Context, question: str) -> None:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise click.UsageError(f"{question} There is nobody to ask; add --yes.")
+    if not click.confirm(question, err=True):
+        say_note("Nothing was removed.")
+        ctx.exit(ExitCode.OTHER)
+
+
+def _unknown(name: str) -> click.UsageError:
+    return click.UsageError(f"There is no {name!r}; `dsm cache quarantine ls` lists the ids.")
+
+
+def _room(cache_dir: Path | None, config: Path | None) -> Quarantine:
+    from dsm_core.cache import Quarantine  # noqa: PLC0415 - brings Arrow
+
+    return Quarantine(open_store(cache_dir, config).root)
+
+
+def _facts(room: Quarantine, one: Quarantined) -> dict[str, Any]:
+    from attrs import asdict  # noqa: PLC0415 - the command line starts without it
+
+    path = room.path_of(one)
+    return {**asdict(one), "path": None if path is None else str(path)}
+
+
+def _cells(one: Quarantined) -> tuple[str, ...]:
+    name = one.url.rpartition("/")[2]
+    reason = one.reason.replace(one.url, name)
+    reason = reason if len(reason) <= _REASON else f"{reason[:_REASON]}..."
+    seen = one.last_seen[:19].replace("T", " ")
+    return one.id, seen, str(one.times), f"{one.size / 1000:.1f}", one.outcome, name, reason
