@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TALLY := $(abspath $(VENV))/torture.jsonl
 PROJECTS := dsm-core/pyproject.toml dsm-binance/pyproject.toml dsm-tradestation/pyproject.toml requirements-dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix docs clean
+.PHONY: help demo test torture check fix docs clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +17,11 @@ demo: $(STAMP)  ## Run the main job on the embedded emulator; no network needed
 
 test: $(STAMP)  ## Run all tests, a file at a time on each core
 	@$(BIN)/python -m pytest -q -n auto --dist loadfile
+
+torture: $(STAMP)  ## Faults by the million, under an hour; a table of what was survived at the end
+	@rm -f $(TALLY)
+	@DSM_TORTURE=full DSM_TORTURE_TALLY=$(TALLY) $(BIN)/python -m pytest -q -n 2 --dist load tests/torture; \
+	status=$$?; PYTHONPATH=tests $(BIN)/python -m torture.report $(TALLY) && exit $$status
 
 check: $(STAMP)  ## The one gate: format, lint, types, import layers, tests, docs' code
 	@$(BIN)/ruff format --check .

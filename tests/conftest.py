@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-for _name in [name for name in os.environ if name.startswith("DSM_")]:
+# How much the torture tests do is no setting of DSM's.
+for _name in [n for n in os.environ if n.startswith("DSM_") and not n.startswith("DSM_TORTURE")]:
     del os.environ[_name]
 
 # What is tested there is what a user of dsm-binance alone sees; here other providers are installed too.

@@ -76,7 +76,7 @@ def test_a_file_in_the_wrong_place_is_not_believed(store: CacheStore, file: Path
     wrong.mkdir(parents=True)
     (wrong / file.name).write_bytes(file.read_bytes())
     file.rename(file.with_name("2024-02.arrow"))
-    assert [problem is None for _, problem in store.verify()] == [False, True]
+    assert [problem is None for _, problem in store.verify()] == [False, False]
     with pytest.warns(CacheWarning, match="it holds 2024-01 of binance/spot/klines/BTCUSDT"):
         assert len(store.read(other, KLINES, MONTH).table) == 0
     with pytest.warns(CacheWarning, match="it holds 2024-01 of"):

@@ -28,6 +28,7 @@ KEYS = {
     "chart_type": "defaults.chart_type",
     "cache_dir": "cache.dir",
     "use_cache": "cache.enabled",
+    "cache_max_size": "cache.max_size",
     "max_concurrent": "http.max_concurrent",
     "retry_count": "http.retry_count",
     "max_concurrent_downloads": "http.max_concurrent_downloads",

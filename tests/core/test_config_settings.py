@@ -95,6 +95,7 @@ def test_a_wrong_section_costs_no_other_key(tmp_path: Path) -> None:
         "providers.needy.client_secret",
     ]
     assert {setting.path.partition(".")[0] for setting in settings} == {
+        "agreement",
         "cache",
         "defaults",
         "http",

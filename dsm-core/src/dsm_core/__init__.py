@@ -12,16 +12,20 @@ from dsm_core._version import __version__
 
 if TYPE_CHECKING:
     from dsm_core.aio import AsyncDataSourceManager
+    from dsm_core.audit import Audit
     from dsm_core.config import DSMConfig
     from dsm_core.errors import DSMError
     from dsm_core.factory import DataClientFactory
     from dsm_core.fcp.plan import Plan
+    from dsm_core.fcp.refreshed import Refreshed
     from dsm_core.fcp.upkeep import Updated
-    from dsm_core.manager import DataSourceManager, get
+    from dsm_core.lineage import Manifest
+    from dsm_core.manager import DataSourceManager
     from dsm_core.model.interval import Interval
     from dsm_core.model.names import ChartType, DataSource, MarketType
     from dsm_core.model.provenance import Gap, Segment
     from dsm_core.model.series import SeriesKey
+    from dsm_core.one_call import get
     from dsm_core.output.delivery import Prefetched
     from dsm_core.output.market_data import Coverage, MarketData
     from dsm_core.output.market_data_set import MarketDataSet
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncDataSourceManager",
+    "Audit",
     "ChartType",
     "Coverage",
     "DSMConfig",
@@ -42,11 +47,13 @@ __all__ = [
     "DataSourceManager",
     "Gap",
     "Interval",
+    "Manifest",
     "MarketData",
     "MarketDataSet",
     "MarketType",
     "Plan",
     "Prefetched",
+    "Refreshed",
     "Segment",
     "SeriesKey",
     "Updated",
@@ -57,6 +64,7 @@ __all__ = [
 
 _HOMES = {
     "AsyncDataSourceManager": "aio",
+    "Audit": "audit",
     "ChartType": "model.names",
     "Coverage": "output.market_data",
     "DSMConfig": "config",
@@ -68,6 +76,7 @@ _HOMES = {
     "DataSourceManager": "manager",
     "Gap": "model.provenance",
     "Interval": "model.interval",
+    "Manifest": "lineage",
     "MarketData": "output.market_data",
     "MarketDataSet": "output.market_data_set",
     "SeriesKey": "model.series",
@@ -75,8 +84,9 @@ _HOMES = {
     "MarketType": "model.names",
     "Plan": "fcp.plan",
     "Prefetched": "output.delivery",
+    "Refreshed": "fcp.refreshed",
     "Segment": "model.provenance",
-    "get": "manager",
+    "get": "one_call",
     "show_progress": "progress",
 }
 

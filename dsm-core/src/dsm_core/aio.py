@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
+from dsm_core.audit import Audit, audit_series
+from dsm_core.audit.run import Bounds
 from dsm_core.events import call_scope, new_call, new_call_id
 from dsm_core.face import Face
 from dsm_core.fcp.chunks import chunk_requests, comes_whole
 from dsm_core.fcp.many import fetch_all, open_all, requests_for
+from dsm_core.fcp.refresh import refresh_series
+from dsm_core.fcp.refreshed import Refreshed
 from dsm_core.fcp.request import CallOptions, Moment, Request
 from dsm_core.fcp.universe import load_universe
 from dsm_core.fcp.upkeep import Updated, update_series
@@ -139,6 +143,19 @@ class AsyncDataSourceManager(Face):
         with new_call():
             return await update_series(self._session, pattern, series, jobs)
 
+    async def refresh(
+        self,
+        pattern: str | None = None,
+        *,
+        series: Iterable[str | SeriesKey] | None = None,
+        since: Moment | None = None,
+        jobs: int = 8,
+    ) -> tuple[Refreshed, ...]:
+        """Bring archive files that were published anew; see the synchronous face."""
+        self._check_open()
+        with new_call():
+            return await refresh_series(self._session, pattern, series, since, jobs)
+
     async def symbols(
         self, market_type: str | None = None, at: Moment | None = None, *, refresh: bool = False
     ) -> pd.DataFrame:
@@ -147,6 +164,28 @@ class AsyncDataSourceManager(Face):
         with new_call():
             found = await load_universe(self._session, market_type, refresh=refresh)
         return universe_frame(found, at)
+
+    async def audit(
+        self,
+        symbol: str,
+        start_time: Moment | None = None,
+        end_time: Moment | None = None,
+        interval: str | None = Interval.SECOND_1,
+        *,
+        sources: Sequence[str] | None = None,
+        relative: Mapping[str, float] | None = None,
+        absolute: Mapping[str, float] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Audit:
+        """The sources of a series compared; see :meth:`dsm_core.DataSourceManager.audit`."""
+        self._check_open()
+        request = Request.of(symbol, start_time, end_time, interval, options)
+        told = self._settings.config.agreement
+        bounds = Bounds(
+            sources=sources, tolerances=(told.relative, told.absolute), relative=relative, absolute=absolute
+        )
+        with new_call():
+            return await audit_series(request, bounds, self._open)
 
     async def _answer(self, request: Request) -> MarketData:
         call = self._open(request)

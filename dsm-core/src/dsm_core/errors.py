@@ -17,6 +17,7 @@
       CacheUnavailableError
       AllSourcesFailedError
       IncompleteDataError
+      DisagreementError
 
 Facts are attributes and ``details``, not only text. Raising an error does not log it.
 """
@@ -42,6 +43,8 @@ __all__ = [
     "DSMError",
     "DSMWarning",
     "DataNotAvailableError",
+    "DisagreementError",
+    "DisagreementWarning",
     "IncompleteDataError",
     "IncompleteDataWarning",
     "IntegrityError",
@@ -263,6 +266,18 @@ class IncompleteDataError(DSMError):
         return _rebuild, (type(self), self.message, self.hint, {**self.details, "gaps": self.gaps})
 
 
+class DisagreementError(DSMError):
+    """Two sources tell different things of one row, and the policy of agreement is ``raise``.
+
+    ``disagreements`` is a tuple of what differs; a pickled one leaves it behind.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, **details: Any) -> None:
+        disagreements = details.pop("disagreements", ())
+        super().__init__(message, hint=hint, **details)
+        self.disagreements = disagreements
+
+
 class DSMWarning(UserWarning):
     """Every warning of DSM."""
 
@@ -273,3 +288,7 @@ class IncompleteDataWarning(DSMWarning):
 
 class CacheWarning(DSMWarning):
     """The cache could not be read or written; the answer is delivered all the same."""
+
+
+class DisagreementWarning(DSMWarning):
+    """Two sources tell different things of one row; the earlier source's was taken."""

@@ -7,13 +7,13 @@ A request that the cache answers whole never touches the loop; it works inside a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
+from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 
+from dsm_core.audit_verb import AuditVerb
 from dsm_core.background import LoopThread
 from dsm_core.events import call_scope, new_call, new_call_id
-from dsm_core.face import Face
 from dsm_core.fcp.call import Call
 from dsm_core.fcp.chunks import chunk_requests, comes_whole
 from dsm_core.fcp.many import fetch_all, open_all, requests_for
@@ -21,21 +21,21 @@ from dsm_core.fcp.request import CallOptions, Moment, Request
 from dsm_core.fcp.universe import load_universe
 from dsm_core.fcp.upkeep import Updated, update_series
 from dsm_core.model.interval import Interval
-from dsm_core.model.request import Last
 from dsm_core.model.series import SeriesKey
 from dsm_core.output import MarketData, MarketDataSet
 from dsm_core.output.delivery import Prefetched, check_length, finish, finish_many, prefetched
 from dsm_core.output.market_data_set import Shape, check_shape
 from dsm_core.output.universe_frame import universe_frame
+from dsm_core.refresh_verb import RefreshVerb
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["DataSourceManager", "get"]
+__all__ = ["DataSourceManager"]
 
 
-class DataSourceManager(Face):
+class DataSourceManager(AuditVerb, RefreshVerb):
     """Complete, verified market data through one call.
 
     Parameters
@@ -52,6 +52,8 @@ class DataSourceManager(Face):
         Folder of the cache; else ``DSM_CACHE_DIR``, the configuration, the user's cache folder.
     use_cache
         False neither reads nor writes the cache.
+    cache_max_size
+        Most bytes of the cache, or text such as ``"20GB"``; what was used longest ago goes first.
     max_concurrent
         REST requests in flight.
     retry_count
@@ -371,30 +373,3 @@ class DataSourceManager(Face):
         if self._pid != os.getpid():
             # Threads do not survive a fork: the child makes its own loop and connections.
             self._start()
-
-
-_MANAGER_KEYWORDS = frozenset({"rest_client", "cache_dir", "config", "clock", "retry_count", "registry"})
-
-
-def get(
-    symbol: str,
-    interval: str,
-    start: Moment | None = None,
-    end: Moment | None = None,
-    *,
-    last: Last | None = None,
-    **options: Any,
-) -> pd.DataFrame:
-    """Frame of one series, through a manager made for this call.
-
-    Parameters
-    ----------
-    symbol, interval, start, end, last
-        As in :meth:`DataSourceManager.get_data`.
-    **options
-        Its other keywords, and those of the manager's constructor.
-    """
-    own: Mapping[str, Any] = {k: options.pop(k) for k in list(options) if k in _MANAGER_KEYWORDS}
-    with DataSourceManager(**own) as manager:
-        frame: pd.DataFrame = manager.get_data(symbol, start, end, interval, last=last, **options)
-        return frame

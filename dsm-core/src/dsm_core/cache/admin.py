@@ -12,8 +12,10 @@ import numpy as np
 import pyarrow as pa
 from attrs import frozen
 
+from dsm_core.cache.disk import open_quietly
 from dsm_core.cache.file import SUFFIX, Unusable, decode, peek
 from dsm_core.cache.header import Header
+from dsm_core.cache.paths import series_folder
 from dsm_core.cache.period import Period, parse_period
 from dsm_core.model.coverage import Ledger, LedgerEntry
 from dsm_core.model.series import SeriesKey
@@ -85,16 +87,16 @@ def verify_files(root: str) -> Iterator[tuple[Path, str | None]]:
     """Every file, with what is wrong with it, or None; nothing is changed."""
     for path in cache_files(root):
         try:
-            with open(path, "rb") as file:
+            with open_quietly(path) as file:
                 result = decode(path, pa.py_buffer(file.read()))
         except FileNotFoundError:
             continue
         if isinstance(result, Unusable):
             yield Path(path), result.problem
             continue
-        name = os.path.basename(path)[: -len(SUFFIX)]
-        told = result[0].period
-        yield Path(path), None if told == name else f"it holds {told}"
+        told = result[0]
+        place = os.path.join(root, *series_folder(told.key).split("/"), told.period + SUFFIX)
+        yield Path(path), None if path == place else f"it holds {told.period} of {told.key}"
 
 
 def _told(path: str) -> tuple[Header, int] | None:
@@ -173,7 +175,7 @@ def _rows_by_source(file: _Told, entries: Sequence[LedgerEntry], *, whole: bool)
         return {vouched[0].source: file.header.rows}
     if not vouched or not file.header.rows:
         return {}
-    with open(file.path, "rb") as opened:
+    with open_quietly(file.path) as opened:
         found = decode(file.path, pa.py_buffer(opened.read()))
     if isinstance(found, Unusable):
         return {}

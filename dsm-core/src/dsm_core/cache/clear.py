@@ -10,10 +10,11 @@ from attrs import frozen
 
 from dsm_core.cache.admin import CachedSeries, list_series
 from dsm_core.cache.damaged import is_set_aside, list_damaged
-from dsm_core.cache.disk import check_inside, sync_folder
-from dsm_core.cache.documents import files_of, list_documents
+from dsm_core.cache.disk import check_inside, remove_empty_folders
+from dsm_core.cache.documents import files_of, list_documents, sweep_dead
 from dsm_core.cache.file import SUFFIX
 from dsm_core.cache.folder import SeriesFolder
+from dsm_core.cache.in_use import unmarked
 from dsm_core.cache.period import Period, kind_of_interval, parse_period
 from dsm_core.model.series import SeriesKey
 
@@ -47,7 +48,7 @@ def clear_series(root: str, keep: Callable[[SeriesKey], bool]) -> Cleared:
         check_inside(root, str(held.path))
         removed = _remove(held)
         series, files, size = series + 1, files + len(removed), size + sum(removed)
-        _remove_folders(root, str(held.path))
+        _tidy(root, str(held.path))
     return Cleared(series=series, files=files, bytes=size)
 
 
@@ -66,11 +67,14 @@ def clear_documents(root: str, keep: Callable[[str], bool]) -> Cleared:
         folder = str(held.path.parent)
         check_inside(root, folder)
         documents, size = documents + 1, size + held.bytes
-        for path in files_of(held):
+        with suppress(FileNotFoundError), unmarked(folder) as is_free:
+            own, *left = files_of(held)
             with suppress(FileNotFoundError):
-                os.unlink(path)
+                os.unlink(own)
                 files += 1
-        _remove_folders(root, folder)
+            # A live writer's temporary is its own.
+            files += sum(sweep_dead(path, however_young=bool(is_free)) for path in left)
+        _tidy(root, folder)
     return Cleared(documents=documents, files=files, bytes=size)
 
 
@@ -112,14 +116,8 @@ def _coarse_of(folder: SeriesFolder, name: str) -> Period | None:
     return None if period is None or period.kind < folder.coarse else folder.coarse_of(period)
 
 
-def _remove_folders(root: str, path: str) -> None:
-    """Remove a series' folder and those above it that are empty now, but for the root."""
-    while path != root and os.path.dirname(path) != path:
-        try:
-            os.rmdir(path)
-        except OSError:
-            # Something else is in it: a file of the user's, or a writer that has just begun anew.
-            return
-        path = os.path.dirname(path)
-        with suppress(OSError):
-            sync_folder(path)
+def _tidy(root: str, path: str) -> None:
+    """Remove what is empty now, unless somebody is at work there."""
+    with suppress(FileNotFoundError), unmarked(path) as is_free:
+        if is_free is not False:
+            remove_empty_folders(root, path)

@@ -16,7 +16,7 @@ from dsm_core.model.interval import Interval
 from dsm_core.model.names import ChartType, MarketType
 from dsm_core.model.series import SeriesKey, option_pairs
 
-__all__ = ["is_set_aside", "list_damaged", "set_aside_files"]
+__all__ = ["folder_key", "is_set_aside", "list_damaged", "set_aside_files"]
 
 _LEVELS = 5
 _NOTES = (".corrupt", ".newer", ".outdated")
@@ -59,7 +59,7 @@ def _damaged(folder: str, paths: list[str]) -> CachedSeries | None:
             sizes.append(os.stat(path).st_size)
         except FileNotFoundError:
             continue
-    key = _key_of(folder)
+    key = folder_key(folder)
     if key is None or not sizes:
         return None
     return CachedSeries(
@@ -72,7 +72,7 @@ def _is_broken(path: str) -> bool:
     return isinstance(told, Unusable) and told.why != "newer"
 
 
-def _key_of(folder: str) -> SeriesKey | None:
+def folder_key(folder: str) -> SeriesKey | None:
     """Series of a folder; a symbol too long for a folder's name is given as it stands there."""
     provider, market, chart, symbol, last = folder.split(os.sep)[-_LEVELS:]
     interval, *options = last.split(";")

@@ -7,13 +7,17 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
 from dsm_core.errors import CacheUnavailableError
 
-__all__ = ["check_inside", "make_folder", "patiently", "sync_folder"]
+__all__ = [
+    "check_inside", "make_folder", "open_quietly", "patiently", "remove_empty_folders", "stamp",
+    "sync_folder",
+]  # fmt: skip
 
 _T = TypeVar("_T")
+_BY_DESCRIPTOR: Final = os.utime in os.supports_fd
 _TRIES: Final = 100
 _PAUSE_S: Final = 0.01
 
@@ -26,6 +30,17 @@ def patiently(step: Callable[[], _T]) -> _T:
                 return step()
             time.sleep(_PAUSE_S)
     return step()
+
+
+def stamp(descriptor: int) -> None:
+    """Set a file's times to the nanosecond, where the platform can.
+
+    Its file system's clock may tick every few milliseconds only. A file that takes the place and the freed
+    inode of another of the same size within one tick would look like that one to who knows files by those.
+    """
+    if _BY_DESCRIPTOR:
+        now = time.time_ns()
+        os.utime(descriptor, ns=(now, now))
 
 
 def sync_folder(path: str) -> None:
@@ -41,6 +56,19 @@ def sync_folder(path: str) -> None:
 
 def make_folder(path: str) -> None:
     """Make a folder and those above it, their names durable."""
+    for left in reversed(range(_TRIES)):
+        if os.path.isdir(path):
+            return
+        try:
+            _make(path)
+            return
+        except FileNotFoundError:
+            # One above it was empty, and another process removed it before the next was made in it.
+            if not left:
+                raise
+
+
+def _make(path: str) -> None:
     missing = []
     while not os.path.isdir(path):
         missing.append(path)
@@ -49,6 +77,27 @@ def make_folder(path: str) -> None:
         with suppress(FileExistsError):
             os.mkdir(folder)
         sync_folder(os.path.dirname(folder))
+
+
+def remove_empty_folders(root: str, path: str) -> None:
+    """Remove a folder and those above it that are empty now, but for the root."""
+    while path != root and os.path.dirname(path) != path:
+        try:
+            os.rmdir(path)
+        except OSError:
+            # Something else is in it: a file of the user's, or a writer that has just begun anew.
+            return
+        path = os.path.dirname(path)
+        with suppress(OSError):
+            sync_folder(path)
+
+
+def open_quietly(path: str) -> BinaryIO:
+    """Open a file to look at it, which is no use of it: where the system can, its access time stays."""
+    if sys.platform == "linux":
+        with suppress(PermissionError):
+            return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOATIME), "rb")
+    return open(path, "rb")
 
 
 def check_inside(root: str, path: str) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,15 +14,18 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from dsm_core.cache.disk import check_inside, make_folder, patiently, sync_folder
+from dsm_core.cache.disk import check_inside, open_quietly, patiently, sync_folder
+from dsm_core.cache.in_use import MARKS, mark_used
 from dsm_core.cache.paths import escape, unescape
 from dsm_core.cache.report import unavailable
 
-__all__ = ["CachedDocument", "DocumentStore", "StoredDocument", "files_of", "list_documents"]
+__all__ = ["CachedDocument", "DocumentStore", "StoredDocument", "files_of", "list_documents", "sweep_dead"]
 
 _SUFFIX: Final = ".json"
 _LEFT: Final = re.compile(r"\.[0-9a-f]{16}\.tmp\Z")
 _LEVELS: Final = 4
+# No write takes that long. Documents have no lock: who writes last wins.
+_DEAD_NS: Final = 3600 * 10**9
 
 
 @frozen
@@ -66,8 +70,10 @@ class DocumentStore:
 
     def read(self, parts: Sequence[str]) -> StoredDocument | None:
         """The document of that name; None when there is none, or it cannot be read."""
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            held = json.loads(Path(self._path(parts)).read_text(encoding="utf-8"))
+        with suppress(OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            path = self._path(parts)
+            held = json.loads(Path(path).read_text(encoding="utf-8"))
+            mark_used(path, os.stat(path).st_atime_ns)
             return StoredDocument(held["body"], int(held["fetched"]))
         return None
 
@@ -80,9 +86,9 @@ class DocumentStore:
             When the folder cannot be written.
         """
         path = self._path(parts)
-        with unavailable(str(self.root)):
-            make_folder(os.path.dirname(path))
-            check_inside(str(self.root), os.path.dirname(path))
+        root, folder = str(self.root), os.path.dirname(path)
+        with unavailable(root), MARKS.using_made(root, folder):
+            check_inside(root, folder)
             temporary = f"{path}.{secrets.token_hex(8)}.tmp"
             try:
                 with open(temporary, "x", encoding="utf-8") as file:
@@ -94,7 +100,9 @@ class DocumentStore:
                 with suppress(OSError):
                     os.unlink(temporary)
                 raise
-            sync_folder(os.path.dirname(path))
+            sync_folder(folder)
+            for left in _leftovers(path):
+                sweep_dead(left)
 
     def _path(self, parts: Sequence[str]) -> str:
         return os.path.join(self.root, *(escape(part, keep="lower") for part in parts)) + _SUFFIX
@@ -113,17 +121,37 @@ def list_documents(root: str) -> Iterator[CachedDocument]:
 
 def files_of(held: CachedDocument) -> list[str]:
     """The document's own file, and what writers that were killed left of it."""
-    path = str(held.path)
+    return [str(held.path), *_leftovers(str(held.path))]
+
+
+def sweep_dead(path: str, *, however_young: bool = False) -> bool:
+    """Remove a temporary that no live writer can have; whether it was one.
+
+    Parameters
+    ----------
+    however_young
+        It is known that nobody writes there.
+    """
+    with suppress(OSError):
+        if however_young or time.time_ns() - os.stat(path).st_mtime_ns > _DEAD_NS:
+            os.unlink(path)
+            return True
+    return False
+
+
+def _leftovers(path: str) -> list[str]:
+    """Temporaries of a document, of live writers too."""
     folder, name = os.path.split(path)
     with suppress(FileNotFoundError):
         left = (n for n in sorted(os.listdir(folder)) if n.startswith(name))
-        return [path, *(os.path.join(folder, n) for n in left if _LEFT.fullmatch(n[len(name) :]))]
-    return [path]
+        return [os.path.join(folder, n) for n in left if _LEFT.fullmatch(n[len(name) :])]
+    return []
 
 
 def _document(root: str, path: str) -> CachedDocument | None:
-    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
-        body = Path(path).read_bytes()
+    with suppress(FileNotFoundError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        with open_quietly(path) as file:
+            body = file.read()
         held = json.loads(body)
         parts = os.path.relpath(path, root).removesuffix(_SUFFIX).split(os.sep)
         if isinstance(held, dict) and held.keys() == {"fetched", "body"} and not os.path.islink(path):

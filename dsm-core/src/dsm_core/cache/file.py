@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ import xxhash
 from attrs import frozen
 from numpy.typing import NDArray
 
-from dsm_core.cache.disk import patiently
+from dsm_core.cache.disk import open_quietly, patiently
 from dsm_core.cache.header import CHECKSUM_MARK, CHECKSUM_PLACEHOLDER, FORMAT, Header, parse_header
 from dsm_core.cache.period import Period
 from dsm_core.errors import DSMError
@@ -24,6 +24,8 @@ from dsm_core.model.series import SeriesKey
 from dsm_core.schema.chart_type import ChartSchema
 
 __all__ = ["METADATA_KEY", "SUFFIX", "CacheFile", "Unusable", "decode", "encode", "load", "peek"]
+
+Why: TypeAlias = Literal["damaged", "newer", "outdated"]
 
 SUFFIX: Final = ".arrow"
 METADATA_KEY: Final = b"dsm"
@@ -49,12 +51,12 @@ class CacheFile:
 class Unusable:
     """A file that cannot serve.
 
-    ``damaged`` bytes are set aside and fetched again. A ``newer`` format is left alone. ``outdated``
-    rows are whole but have other columns than the schema of today.
+    ``damaged`` bytes are set aside and fetched again. A ``newer`` format is left alone. An ``outdated``
+    file is whole, but in an older format or with other columns than the schema of today.
     """
 
     path: str
-    why: Literal["damaged", "newer", "outdated"]
+    why: Why
     problem: str
 
 
@@ -124,7 +126,7 @@ def decode(path: str, data: pa.Buffer) -> tuple[Header, pa.Table] | Unusable:
 
 def peek(path: str) -> Header | Unusable:
     """What a file says of itself, read from its end and not checked."""
-    with open(path, "rb") as file:
+    with open_quietly(path) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 10))
         footer = int.from_bytes(file.read(4), "little", signed=True)
@@ -140,10 +142,12 @@ def peek(path: str) -> Header | Unusable:
 def _header(path: str, view: memoryview, place: int) -> Header | Unusable:
     try:
         document = _document(view, place)
-        if document["format"] != FORMAT:
-            return Unusable(path, "newer", f"its format is {document['format']}, not {FORMAT}")
+        written = int(document["format"])
+        if written != FORMAT:
+            why: Why = "newer" if written > FORMAT else "outdated"
+            return Unusable(path, why, f"its format is {written}, not {FORMAT}")
         return parse_header(document)
-    except (KeyError, TypeError, ValueError, IndexError, DSMError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError, RecursionError, DSMError) as error:
         return Unusable(path, "damaged", f"its footer has no known form ({error})")
 
 

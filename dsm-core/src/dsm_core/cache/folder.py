@@ -15,7 +15,7 @@ from typing import Final
 from attrs import frozen
 from filelock import FileLock, Timeout
 
-from dsm_core.cache.disk import patiently, sync_folder
+from dsm_core.cache.disk import patiently, stamp, sync_folder
 from dsm_core.cache.file import SUFFIX, Unusable
 from dsm_core.cache.opened import OPENED, Version, version_of
 from dsm_core.cache.period import Period, PeriodKind, parse_period, period_at, periods_in
@@ -32,11 +32,12 @@ _TEMPORARY: Final = ".tmp"
 
 @frozen
 class Found:
-    """A file that exists: where, of which period, in which version."""
+    """A file that exists: where, of which period, in which version, and when it was used last."""
 
     path: str
     period: Period
     version: Version
+    used: int
 
 
 @frozen
@@ -93,9 +94,10 @@ class SeriesFolder:
         """The file of a period, if there is one."""
         path = self.file(period)
         try:
-            return Found(path, period, version_of(os.stat(path)))
+            status = os.stat(path)
         except FileNotFoundError:
             return None
+        return Found(path, period, version_of(status), status.st_atime_ns)
 
     def periods(self) -> list[Period]:
         """Every period that has a file."""
@@ -144,6 +146,7 @@ class SeriesFolder:
             with open(temporary, "xb") as file:
                 file.writelines(parts)
                 file.flush()
+                stamp(file.fileno())
                 os.fsync(file.fileno())
             patiently(lambda: os.replace(temporary, path))
         except BaseException:

@@ -1,7 +1,8 @@
 """New answers laid over what a file holds: pure, no disk.
 
 Inside what an answer vouches for with rows, its rows replace the old ones; outside, the old ones
-stay; an absence removes nothing.
+stay; an absence removes nothing. Only an answer that takes the place of an object's older edition
+frees what that one brought.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
-from attrs import frozen
+from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
 from dsm_core.cache.period import Period
 from dsm_core.cache.read import Piece
-from dsm_core.model.coverage import Ledger, LedgerEntry
+from dsm_core.model.coverage import Ledger, LedgerEntry, Origin
 from dsm_core.model.time_range import RangeSet, TimeRange
 from dsm_core.schema.chart_type import ChartSchema
 from dsm_core.schema.conform import empty_table, times_of
@@ -33,6 +34,9 @@ class CacheBatch:
         Rows in the exact schema, sorted and unique; those outside the entries are ignored.
     entries
         What the answer vouches for; disjoint.
+    replaces
+        Older editions of the same object. Rows that came from them go, and rows of other origin stay;
+        the entries must reach over all that the editions brought.
     has_grid
         Whether each slot that is vouched for has a row. Where nobody knows the slots, an entry with rows
         vouches for all of its range, also for the part that is cut off into a period without any.
@@ -40,6 +44,7 @@ class CacheBatch:
 
     table: pa.Table
     entries: tuple[LedgerEntry, ...]
+    replaces: frozenset[Origin] = frozenset()
     has_grid: bool = True
 
 
@@ -50,12 +55,14 @@ class Change:
     table: pa.Table
     times: NDArray[np.int64]
     entries: tuple[LedgerEntry, ...]
+    replaces: frozenset[Origin] = frozenset()
+    freed: RangeSet = field(factory=RangeSet)
     is_whole: bool = False
 
     def within(self, period: Period) -> Change:
         """The part that falls into ``period``."""
         cut = (e.cut(period.start, period.end) for e in self.entries if period.overlaps(e.start, e.end))
-        return Change(self.table, self.times, tuple(cut), self.is_whole)
+        return evolve(self, entries=tuple(cut))
 
 
 @frozen
@@ -81,7 +88,8 @@ def changes_by_period(
             for period in periods_of(TimeRange(entry.start, entry.end)):
                 cut.setdefault((period, is_whole), []).append(entry.cut(period.start, period.end))
         for (period, is_whole), entries in cut.items():
-            changes.setdefault(period, []).append(Change(batch.table, times, tuple(entries), is_whole))
+            change = Change(batch.table, times, tuple(entries), batch.replaces, is_whole=is_whole)
+            changes.setdefault(period, []).append(change)
     return changes
 
 
@@ -102,13 +110,33 @@ def merged(
         Give the content also when nothing changes; else that is None.
     """
     before = Ledger.of(e for p in old for e in p.entries)
-    inside = [_telling(c.within(target), old, schema) for c in changes]
-    after = before.overlay(e for c in inside for e in c.entries)
-    replaced = [_row_ranges(c) for c in inside]
+    known, inside = before, []
+    for change in changes:
+        known, part = _freeing(known, change.within(target))
+        inside.append(_telling(part, old, schema))
+    after = known.overlay(e for c in inside for e in c.entries)
+    replaced = [_row_ranges(c) | c.freed for c in inside]
     if after == before and not any(replaced) and not always:
         return None
     table = _rows(target, old, inside, replaced, schema)
     return Content(table, times_of(table, schema), after)
+
+
+def _freeing(known: Ledger, change: Change) -> tuple[Ledger, Change]:
+    """The ledger without the editions that a change replaces, and the change beside what stays."""
+    if not change.replaces:
+        return known, change
+
+    def is_gone(entry: LedgerEntry) -> bool:
+        return entry.state == "rows" and entry.origin in change.replaces
+
+    freed = known.ranges(is_gone)
+    held = known.ranges(lambda e: e.state == "rows") - freed
+    entries = tuple(
+        e.cut(r.start, r.end) for e in change.entries for r in RangeSet.from_pairs([(e.start, e.end)]) - held
+    )
+    left = Ledger.of(e for e in known if not is_gone(e))
+    return left, evolve(change, entries=entries, freed=freed)
 
 
 def _telling(change: Change, old: Sequence[Piece], schema: ChartSchema) -> Change:
@@ -122,7 +150,7 @@ def _telling(change: Change, old: Sequence[Piece], schema: ChartSchema) -> Chang
     for piece in old:
         counts = counts + _counts(piece.file.times[slice(*piece.rows)], change.entries)
     kept = (e for e, n in zip(change.entries, counts.tolist(), strict=True) if n or e.state != "rows")
-    return Change(change.table, change.times, tuple(kept))
+    return evolve(change, entries=tuple(kept))
 
 
 def _counts(times: NDArray[np.int64], entries: Sequence[LedgerEntry]) -> NDArray[np.int64]:
@@ -146,7 +174,7 @@ def _rows(
     free = RangeSet.of(target.span)
     parts: list[tuple[int, pa.Table]] = []
     for change, ranges in zip(reversed(changes), reversed(replaced), strict=True):
-        parts += _slices(change.table, change.times, free & ranges)
+        parts += _slices(change.table, change.times, free & _row_ranges(change))
         free = free - ranges
     for piece in old:
         mine = RangeSet.from_pairs([(piece.start, piece.end)])

@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from dsm_core.cache.file import SUFFIX, CacheFile, Unusable
 from dsm_core.cache.folder import Found, SeriesFolder
+from dsm_core.cache.in_use import mark_used
 from dsm_core.cache.opened import OPENED
 from dsm_core.cache.period import parse_period
 from dsm_core.errors import CacheUnavailableError
@@ -91,8 +92,13 @@ class View:
     unusable: tuple[Unusable, ...] = field(default=())
 
 
-def look(series: Series, span: TimeRange) -> View:
+def look(series: Series, span: TimeRange, *, is_use: bool = False) -> View:
     """Pieces that answer ``span``, from one moment at which no file was missing.
+
+    Parameters
+    ----------
+    is_use
+        Whether their files count as used.
 
     Raises
     ------
@@ -101,9 +107,12 @@ def look(series: Series, span: TimeRange) -> View:
     """
     for _ in range(_ATTEMPTS):
         try:
-            opened = [series.open(found) for found in series.folder.find(span)]
+            found = series.folder.find(span)
+            opened = [series.open(one) for one in found]
         except FileNotFoundError:
             continue
+        for one in found if is_use else ():
+            mark_used(one.path, one.used)
         files = [f for f in opened if isinstance(f, CacheFile)]
         unusable = tuple(f for f in opened if isinstance(f, Unusable))
         return View(tuple(claims(files, span)), unusable)
@@ -137,7 +146,7 @@ def read_span(
     series: Series, others: Iterable[Series], span: TimeRange, columns: Sequence[str] | None
 ) -> tuple[CachedRows, tuple[Unusable, ...]]:
     """Rows and ledger of ``span``; ``others`` are asked, in order, for what is not known yet."""
-    view = look(series, span)
+    view = look(series, span, is_use=True)
     pieces, unusable = list(view.pieces), list(view.unusable)
     ledger = (
         Ledger.of(e for p in pieces for e in p.entries) if len(pieces) != 1 else Ledger(pieces[0].entries)

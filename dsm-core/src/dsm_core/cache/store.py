@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from dsm_core.cache.admin import CachedSeries, SeriesLedger, list_ledgers, list_series, verify_files
-from dsm_core.cache.clear import Cleared, clear_documents, clear_series
-from dsm_core.cache.damaged import list_damaged, set_aside_files
-from dsm_core.cache.disk import check_inside, make_folder
-from dsm_core.cache.documents import CachedDocument, list_documents
+from dsm_core.cache.disk import check_inside
 from dsm_core.cache.exclusive import exclusive
 from dsm_core.cache.folder import SeriesFolder
+from dsm_core.cache.holdings import Holdings
+from dsm_core.cache.in_use import MARKS
+from dsm_core.cache.limit import SizeLimit
 from dsm_core.cache.lost import find_lost
 from dsm_core.cache.merge import CacheBatch, changes_by_period
 from dsm_core.cache.paths import series_folder
@@ -23,7 +22,7 @@ from dsm_core.cache.read import CachedRows, Series, has_rows, read_span, set_asi
 from dsm_core.cache.report import Report, unavailable, warn
 from dsm_core.cache.write import SeriesWriter
 from dsm_core.errors import CacheUnavailableError, SchemaMismatchError
-from dsm_core.events import EventBus
+from dsm_core.events import CacheWritten, EventBus
 from dsm_core.model.coverage import NOT_FETCHED, provisional
 from dsm_core.model.series import SeriesKey
 from dsm_core.model.time_range import RangeSet, TimeRange
@@ -37,7 +36,7 @@ _FOREVER: Final = TimeRange(-(2**63), 2**63 - 1)
 _MAX_KNOWN: Final = 4096
 
 
-class CacheStore:
+class CacheStore(Holdings):
     """A folder of cache files, shared by any number of threads and processes.
 
     Parameters
@@ -48,11 +47,21 @@ class CacheStore:
         More caches, looked into in order for what the first one does not know; never written.
     bus
         Gets :class:`~dsm_core.events.CacheWritten` for each file that was replaced.
+    max_bytes
+        Most bytes that the first one may hold: after a write, what was used longest ago goes. None is no
+        limit.
     """
 
-    def __init__(self, root: Path, *, read_from: Sequence[Path] = (), bus: EventBus | None = None) -> None:
-        self.root = Path(root)
-        self._root = os.path.abspath(root)
+    def __init__(
+        self,
+        root: Path,
+        *,
+        read_from: Sequence[Path] = (),
+        bus: EventBus | None = None,
+        max_bytes: int | None = None,
+    ) -> None:
+        super().__init__(root)
+        self._limit = SizeLimit(self._root, max_bytes)
         self._others = tuple(os.path.abspath(other) for other in read_from)
         self._bus = bus or EventBus()
         self._known: dict[tuple[str, SeriesKey], Series] = {}
@@ -117,6 +126,7 @@ class CacheStore:
             self._update(key, schema, batches, now, refused)
         self._want_lost(key, schema, refused)
         warn(refused)
+        self._limit.keep()
 
     def fold(self, key: SeriesKey, schema: ChartSchema, *, now: int) -> int:
         """Join the files of periods that closed before ``now``; gives how many periods that were."""
@@ -135,35 +145,6 @@ class CacheStore:
         """Whether the series has a row at or after ``t``, UTC nanoseconds."""
         return self._has_rows(key, schema, TimeRange(t, _FOREVER.end), latest_first=False)
 
-    def ls(self) -> list[CachedSeries]:
-        """Summary of each series, from what its files tell of themselves."""
-        with unavailable(self._root):
-            return list_series(self._root)
-
-    def damaged(self) -> list[CachedSeries]:
-        """Each series that has files and none that can serve; it is not in :meth:`ls`."""
-        with unavailable(self._root):
-            return list_damaged(self._root)
-
-    def documents(self) -> list[CachedDocument]:
-        """Facts kept beside the series, such as the symbols of a market."""
-        with unavailable(self._root):
-            return list(list_documents(self._root))
-
-    def ledgers(self, keep: Callable[[SeriesKey], bool] = lambda _: True) -> Iterator[SeriesLedger]:
-        """What is known of each series that ``keep`` likes, by path; of the other caches nothing.
-
-        Files tell it of themselves and are not checked; rows are read only to count those of a
-        file that several sources filled.
-
-        Raises
-        ------
-        CacheUnavailableError
-            When the folder cannot be read.
-        """
-        with unavailable(self._root):
-            yield from list_ledgers(self._root, keep)
-
     def periods(self, key: SeriesKey, schema: ChartSchema) -> list[TimeRange]:
         """Stretches of time, each a closed file's long, in which the series has files; none is opened.
 
@@ -173,40 +154,18 @@ class CacheStore:
             found = {s.folder.coarse_of(p) for s in self._all(key, schema) for p in s.folder.periods()}
         return [period.span for period in sorted(found)]
 
-    def verify(self) -> Iterator[tuple[Path, str | None]]:
-        """Check every byte of every file: its path, and what is wrong or None."""
-        with unavailable(self._root):
-            yield from verify_files(self._root)
+    @contextmanager
+    def using(self, *keys: SeriesKey) -> Iterator[None]:
+        """Keep eviction, by whatever process, away from these series for a while."""
+        with ExitStack() as stack:
+            for key in keys:
+                folder = os.path.join(self._root, *series_folder(key).split("/"))
+                stack.enter_context(MARKS.using(self._root, folder))
+            yield
 
-    def set_aside(self) -> list[Path]:
-        """Files that could not serve and were moved out of the way; removing them harms nothing."""
-        with unavailable(self._root):
-            return [Path(path) for path in set_aside_files(self._root)]
-
-    def clear(self, keep: Callable[[SeriesKey], bool] = lambda _: False) -> Cleared:
-        """Remove every series that ``keep`` does not like, under the locks that writers take.
-
-        Files set aside go with their series, and so does one that is all damaged. Links are not
-        followed, and nothing that the cache did not write is removed.
-
-        Raises
-        ------
-        CacheUnavailableError
-            When a file cannot be removed, or another writer keeps its period too long.
-        """
-        with unavailable(self._root):
-            return clear_series(self._root, keep)
-
-    def clear_documents(self, keep: Callable[[str], bool] = lambda _: False) -> Cleared:
-        """Remove every document whose name ``keep`` does not like; what is asked again is fetched anew.
-
-        Raises
-        ------
-        CacheUnavailableError
-            When a file cannot be removed.
-        """
-        with unavailable(self._root):
-            return clear_documents(self._root, keep)
+    def make_room(self) -> None:
+        """Keep to the limit, once what was in use no longer is; where nothing is due, this costs nothing."""
+        self._limit.keep(is_idle=MARKS.is_idle)
 
     def exclusive(self, key: SeriesKey) -> AbstractAsyncContextManager[None]:
         """Be the only task, of all processes, that is inside this for a series.
@@ -251,17 +210,20 @@ class CacheStore:
         series = self._series(self._root, key, schema)
         folder = series.folder
         changes = changes_by_period(batches, schema, lambda span: periods_in(folder.coarse, span))
-        if changes:
-            make_folder(folder.path)
-        check_inside(self._root, folder.path)
-        names = folder.names()
-        unfolded = folder.unfolded(names, now)
-        writer = SeriesWriter(series, now, self._bus.emit, refused.append)
-        for coarse in sorted(unfolded | changes.keys()):
-            writer.update(coarse, changes.get(coarse, ()), names)
-        for coarse in folder.littered(names) - unfolded - changes.keys():
-            writer.sweep(coarse, names)
+        with (MARKS.using_made if changes else MARKS.using)(self._root, folder.path):
+            check_inside(self._root, folder.path)
+            names = folder.names()
+            unfolded = folder.unfolded(names, now)
+            writer = SeriesWriter(series, now, self._written, refused.append)
+            for coarse in sorted(unfolded | changes.keys()):
+                writer.update(coarse, changes.get(coarse, ()), names)
+            for coarse in folder.littered(names) - unfolded - changes.keys():
+                writer.sweep(coarse, names)
         return len(unfolded)
+
+    def _written(self, event: CacheWritten) -> None:
+        self._limit.add(event.bytes_written)
+        self._bus.emit(event)
 
     def _want_lost(self, key: SeriesKey, schema: ChartSchema, reports: Sequence[Report]) -> None:
         """Write down what damaged files held, where nothing else is known of it."""

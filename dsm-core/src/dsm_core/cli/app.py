@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from dsm_core._version import __version__
+from dsm_core.cli.audit import audit
 from dsm_core.cli.auth import auth
 from dsm_core.cli.cache import cache
 from dsm_core.cli.chart_types import chart_types
@@ -20,12 +21,14 @@ from dsm_core.cli.coverage import coverage
 from dsm_core.cli.doctor import doctor
 from dsm_core.cli.failure import ExitCode, report, report_usage, silence_stdout, warnings_as_lines
 from dsm_core.cli.get import explain, get
+from dsm_core.cli.lock import lock, reproduce, verify
 from dsm_core.cli.logs import logs_end
 from dsm_core.cli.new_provider import new_provider
 from dsm_core.cli.options import Debug, debug_option
 from dsm_core.cli.plugin_commands import PluginGroup
 from dsm_core.cli.porting import export, import_group
 from dsm_core.cli.providers import providers
+from dsm_core.cli.refresh import refresh
 from dsm_core.cli.symbols import symbols
 from dsm_core.cli.update import prefetch, update
 from dsm_core.errors import DSMError
@@ -123,8 +126,13 @@ for _command in (
     cache,
     update,
     prefetch,
+    refresh,
     symbols,
     coverage,
+    audit,
+    lock,
+    verify,
+    reproduce,
     auth,
     doctor,
     new_provider,

@@ -1,4 +1,4 @@
-"""``dsm cache``: what is held on disk, whether every byte of it is right, and how to be rid of it."""
+"""``dsm cache``: what is held on disk, whether every byte is right, order, and how to be rid of it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dsm_core.cli.cache_order import prune, repair
 from dsm_core.cli.cache_upkeep import clear, stats, sum_text
 from dsm_core.cli.console import say_note
 from dsm_core.cli.failure import ExitCode
 from dsm_core.cli.grid_text import grid_lines
 from dsm_core.cli.options import cache_dir_option, config_option, format_option, json_option
+from dsm_core.cli.quarantine import quarantine
 from dsm_core.cli.store import open_store
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ __all__ = ["cache"]
 
 @click.group(no_args_is_help=False)
 def cache() -> None:
-    """The cache: what it holds, whether it is whole; removing series."""
+    """The cache: what it holds, whether it is whole; making room, putting in order."""
 
 
 @cache.command("ls")
@@ -71,7 +73,7 @@ def verify(ctx: click.Context, as_json: bool, cache_dir: Path | None, config: Pa
         ctx.exit(ExitCode.INCOMPLETE)
 
 
-for _command in (stats, clear):
+for _command in (stats, clear, prune, repair, quarantine):
     cache.add_command(_command)
 
 

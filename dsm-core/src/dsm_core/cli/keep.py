@@ -1,4 +1,4 @@
-"""Keeping many series: the work of ``dsm update`` and ``dsm prefetch``.
+"""Keeping many series: the work of ``dsm update``, ``dsm prefetch`` and ``dsm refresh``.
 
 All of it runs in one event loop, so that Ctrl-C cancels what is on its way and nothing is left half done.
 """
@@ -16,10 +16,20 @@ from dsm_core.cli.progress import shown_progress
 from dsm_core.cli.store import open_store
 from dsm_core.config import Wish
 from dsm_core.errors import CacheUnavailableError, DSMError, RequestError
+from dsm_core.fcp.refreshed import Refreshed
 from dsm_core.model.series import SeriesKey
 from dsm_core.plugins.schemas import schema_of
 
-__all__ = ["ManagerArguments", "prefetch_list", "prefetch_one", "update_held", "update_list"]
+__all__ = [
+    "ManagerArguments",
+    "prefetch_list",
+    "prefetch_one",
+    "refresh_held",
+    "update_held",
+    "update_list",
+    "wish_call",
+    "wish_label",
+]
 
 T = TypeVar("T")
 # A range that costs nothing to plan: it is asked for the key of the series, not for the plan.
@@ -41,6 +51,17 @@ def update_held(made_with: ManagerArguments, pattern: str | None, jobs: int) -> 
 
     async def work(manager: AsyncDataSourceManager) -> list[SeriesLine]:
         return [SeriesLine.of_updated(got) for got in await manager.update(pattern, jobs=jobs)]
+
+    return _run(made_with, work)
+
+
+def refresh_held(
+    made_with: ManagerArguments, pattern: str | None, since: str | None, jobs: int
+) -> tuple[Refreshed, ...]:
+    """Look at the archive files behind what is held and matches."""
+
+    async def work(manager: AsyncDataSourceManager) -> tuple[Refreshed, ...]:
+        return await manager.refresh(pattern, since=since, jobs=jobs)
 
     return _run(made_with, work)
 
@@ -109,9 +130,9 @@ def _resolved(
     lines, known = [], []
     for wish in wishes:
         try:
-            known.append((manager.explain(**_call(wish, _SOME_DAY, _SOME_DAY)).series, wish))
+            known.append((manager.explain(**wish_call(wish, _SOME_DAY, _SOME_DAY)).series, wish))
         except DSMError as error:
-            lines.append(SeriesLine(series=_label(wish), error=error))
+            lines.append(SeriesLine(series=wish_label(wish), error=error))
     return lines, known
 
 
@@ -124,7 +145,7 @@ async def _prefetch_all(
         async with lane:
             try:
                 _check_start(wish, series)
-                return await _prefetch(manager, series, _call(wish, wish.start, wish.end))
+                return await _prefetch(manager, series, wish_call(wish, wish.start, wish.end))
             except DSMError as error:
                 return SeriesLine(series=series, error=error)
 
@@ -147,7 +168,8 @@ def _check_start(wish: Wish, series: str) -> None:
         )
 
 
-def _call(wish: Wish, start: str | None, end: str | None) -> dict[str, Any]:
+def wish_call(wish: Wish, start: str | None, end: str | None) -> dict[str, Any]:
+    """Keyword arguments of the call that grants a wish."""
     return {
         "symbol": wish.symbol,
         "start_time": start,
@@ -160,7 +182,7 @@ def _call(wish: Wish, start: str | None, end: str | None) -> dict[str, Any]:
     }
 
 
-def _label(wish: Wish) -> str:
+def wish_label(wish: Wish) -> str:
     """What was asked for, as far as it was said."""
     parts = (wish.provider, wish.market_type, wish.chart_type, wish.symbol, wish.interval)
     return "/".join(part for part in parts if part)

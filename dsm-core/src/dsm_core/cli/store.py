@@ -29,4 +29,5 @@ def opened_cache(cache_dir: Path | None, config: Path | None) -> tuple[CacheStor
     from dsm_core.config import default_cache_dir, load_config  # noqa: PLC0415
 
     loaded = load_config(config)
-    return CacheStore(cache_dir or default_cache_dir(loaded), read_from=loaded.cache.read_from), loaded
+    root, others = cache_dir or default_cache_dir(loaded), loaded.cache.read_from
+    return CacheStore(root, read_from=others, max_bytes=loaded.cache.max_bytes), loaded

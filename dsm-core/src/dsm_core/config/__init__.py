@@ -1,5 +1,7 @@
 """Layered configuration: arguments over environment over file over defaults."""
 
+from dsm_core.config.agreement import AgreementConfig
+from dsm_core.config.byte_size import parse_bytes
 from dsm_core.config.check import Offer, check_config
 from dsm_core.config.fields import endpoints_field, sources_field
 from dsm_core.config.json_schema import json_schema
@@ -12,6 +14,7 @@ from dsm_core.config.template import config_template
 from dsm_core.config.wishlist import Wish, load_list
 
 __all__ = [
+    "AgreementConfig",
     "CacheConfig",
     "ConfigSource",
     "DSMConfig",
@@ -32,5 +35,6 @@ __all__ = [
     "list_settings",
     "load_config",
     "load_list",
+    "parse_bytes",
     "sources_field",
 ]

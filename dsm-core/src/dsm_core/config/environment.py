@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from attrs import evolve
 
+from dsm_core.config.byte_size import parse_bytes
 from dsm_core.config.model import ON_GAPS, DSMConfig
 from dsm_core.config.problem import Problem
 
@@ -58,6 +59,15 @@ def _read_size(text: str) -> int:
     raise ValueError("is not a whole number above 0; set one such as 8")
 
 
+def _read_bytes(text: str) -> int | None:
+    if text.lower() in {"none", "null"}:
+        return None
+    try:
+        return parse_bytes(text)
+    except ValueError:
+        raise ValueError("is not a size; set one such as 20GB, or none for no limit") from None
+
+
 def _read_on_gaps(text: str) -> str:
     if text in ON_GAPS:
         return text
@@ -75,6 +85,7 @@ def _read_number(text: str) -> float:
 _VARIABLES: Final[tuple[tuple[str, str | None, str, Callable[[str], Any]], ...]] = (
     ("DSM_CACHE_DIR", "cache", "dir", str),
     ("DSM_CACHE_ENABLED", "cache", "enabled", _read_switch),
+    ("DSM_CACHE_MAX_SIZE", "cache", "max_size", _read_bytes),
     ("DSM_OFFLINE", None, "offline", _read_switch),
     ("DSM_PROVIDER", "defaults", "provider", str),
     ("DSM_MARKET_TYPE", "defaults", "market_type", str),

@@ -179,6 +179,7 @@ def _build(document: Document, env: Mapping[str, str] | None) -> _Read:
     config = DSMConfig(
         cache=core.cache,
         defaults=core.defaults,
+        agreement=core.agreement,
         http=core.http,
         offline=core.offline,
         providers=sections,

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, get_a
 from attrs import field, frozen
 from attrs.converters import optional
 
+from dsm_core.config.agreement import AgreementConfig
+from dsm_core.config.byte_size import MOST_BYTES, SIZE_PATTERN, parse_bytes
 from dsm_core.config.document import MAPPING_LABEL, Document
 from dsm_core.config.problem import KeyPath, Problem, config_error
 
@@ -32,6 +34,7 @@ _LONGEST_HEADER: Final = 1000
 _RETRIES: Final = {"schema": {"minimum": 0, "maximum": _MOST_RETRIES}}
 _AT_ONCE: Final = {"schema": {"minimum": 1, "maximum": _MOST_AT_ONCE}}
 
+_BYTES: Final = {"schema": {"minimum": 1, "maximum": MOST_BYTES, "pattern": rf"{SIZE_PATTERN}|\$\{{"}}
 _HEADER: Final = {"schema": {"pattern": "^[ -~]*[!-~][ -~]*$", "maxLength": _LONGEST_HEADER}}
 
 
@@ -70,6 +73,11 @@ def _check_size(_: Any, attribute: Any, value: int | None) -> None:
         raise ValueError(f"must be {_MOST_AT_ONCE} or less, not {value}")
 
 
+def _check_bytes(_: Any, attribute: Any, value: int | str | None) -> None:
+    if value is not None:
+        parse_bytes(value)
+
+
 def _check_header(_: Any, attribute: Any, value: str | None) -> None:
     if value is not None and not (value.isascii() and value.isprintable() and value.strip()):
         raise ValueError(f"must be one line of printable ASCII, not {value[:60]!r}")
@@ -89,11 +97,20 @@ class CacheConfig:
         More caches, looked into in this order and never written.
     enabled
         Whether the cache is read and written at all.
+    max_size
+        Most bytes that it may hold, such as 20GB; what was not used for longest goes first. ``None`` is
+        no limit.
     """
 
     dir: Path | None = field(default=None, converter=optional(_to_path))
     read_from: tuple[Path, ...] = field(default=(), converter=_to_paths)
     enabled: bool = True
+    max_size: int | str | None = field(default=None, validator=_check_bytes, metadata=_BYTES)
+
+    @property
+    def max_bytes(self) -> int | None:
+        """``max_size`` as a number of bytes."""
+        return None if self.max_size is None else parse_bytes(self.max_size)
 
 
 @frozen(kw_only=True)
@@ -232,7 +249,7 @@ class DSMConfig:
 
     Parameters
     ----------
-    cache, defaults, http
+    cache, defaults, agreement, http
         The sections of the core.
     offline
         Whether every network request is forbidden.
@@ -244,6 +261,7 @@ class DSMConfig:
 
     cache: CacheConfig = field(factory=CacheConfig)
     defaults: DefaultsConfig = field(factory=DefaultsConfig)
+    agreement: AgreementConfig = field(factory=AgreementConfig)
     http: HttpConfig = field(factory=HttpConfig)
     offline: bool = False
     providers: Mapping[str, ProviderSection] = field(factory=dict)

@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from dsm_core.config.agreement import AgreementConfig
 from dsm_core.config.model import CacheConfig, DefaultsConfig, HttpConfig
 
 __all__ = ["TopLevel"]
@@ -17,7 +18,7 @@ class TopLevel:
 
     Parameters
     ----------
-    cache, defaults, http
+    cache, defaults, agreement, http
         Sections of the core.
     offline
         Forbid every network request: the cache answers, and gaps say so.
@@ -27,6 +28,7 @@ class TopLevel:
 
     cache: CacheConfig = field(factory=CacheConfig)
     defaults: DefaultsConfig = field(factory=DefaultsConfig)
+    agreement: AgreementConfig = field(factory=AgreementConfig)
     http: HttpConfig = field(factory=HttpConfig)
     offline: bool = False
     providers: Any = None

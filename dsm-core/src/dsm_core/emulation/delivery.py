@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from aiohttp import web
@@ -16,8 +17,11 @@ from dsm_core.emulation.replies import Reply
 __all__ = ["send", "spoil"]
 
 _SLOW_S: Final = 2.0
-_DRIPS: Final = 8
+_PARTS: Final = 8
+_DRIP_S: Final = 0.05
 _PAGE: Final = b"<!DOCTYPE html><html><head><title>Attention</title></head><body>Please wait...</body></html>"
+# The first bytes of gzip, and then noise.
+_NO_GZIP: Final = b"\x1f\x8b\x08\x00" + bytes(range(7, 256, 3)) * 8
 
 
 def spoil(
@@ -50,10 +54,11 @@ def spoil(
         return Reply(302, b"", "text/html", {"Location": path})
     if reply.status != 200 and fault.kind != "empty":
         return reply
-    change = {"malformed": _half, **bodies}.get(fault.kind)
+    change = {"malformed": _half, "bad-gzip": lambda _: _NO_GZIP, **bodies}.get(fault.kind)
     if change is None:
         return reply
-    return Reply(200, change(reply.body), reply.content_type, reply.headers)
+    headers = {**reply.headers, "Content-Encoding": "gzip"} if fault.kind == "bad-gzip" else reply.headers
+    return Reply(200, change(reply.body), reply.content_type, headers)
 
 
 async def send(
@@ -69,17 +74,34 @@ async def send(
     if kind in {"timeout", "reset"}:
         return _abort(request)
     headers = {**reply.headers, "Content-Type": reply.content_type}
-    if kind not in {"slow", "cut"}:
+    if fault is None or kind not in {"slow", "drip", "cut", "wrong-length"}:
         return web.Response(status=reply.status, body=reply.body, headers=headers)
     response = web.StreamResponse(status=reply.status, headers=headers)
-    response.content_length = len(reply.body)
+    response.content_length = len(reply.body) // 2 if kind == "wrong-length" else len(reply.body)
     await response.prepare(request)
-    if kind == "cut":
-        await response.write(_half(reply.body))
-        return _hang_up(request, response)
-    seconds = _SLOW_S if fault is None or fault.seconds is None else fault.seconds
-    await _drip(response, reply.body, seconds, released)
+    await _send_badly(request, response, reply.body, fault, released)
     return response
+
+
+async def _send_badly(
+    request: web.BaseRequest, response: web.StreamResponse, body: bytes, fault: Fault, released: asyncio.Event
+) -> None:
+    """Send a body too slowly, not whole, or beyond its announced end."""
+    if fault.kind == "cut":
+        await response.write(_half(body))
+        _hang_up(request)
+    elif fault.kind == "wrong-length":
+        await response.write(_half(body))
+        await response.write_eof()
+        if request.transport is not None:
+            # Beneath the response, which would keep to what it announced.
+            request.transport.write(body[len(body) // 2 :])
+    elif fault.kind == "drip":
+        await _trickle(response, body, 1, _DRIP_S if fault.seconds is None else fault.seconds, released)
+    else:
+        size = max(-(-len(body) // _PARTS), 1)
+        seconds = _SLOW_S if fault.seconds is None else fault.seconds
+        await _trickle(response, body, size, seconds / _PARTS, released)
 
 
 def _half(body: bytes) -> bytes:
@@ -93,12 +115,14 @@ async def _wait(released: asyncio.Event, seconds: float | None) -> None:
         return
 
 
-async def _drip(response: web.StreamResponse, body: bytes, seconds: float, released: asyncio.Event) -> None:
-    size = max(-(-len(body) // _DRIPS), 1)
-    for start in range(0, len(body), size):
-        await _wait(released, seconds / _DRIPS)
-        await response.write(body[start : start + size])
-    await response.write_eof()
+async def _trickle(
+    response: web.StreamResponse, body: bytes, size: int, pause_s: float, released: asyncio.Event
+) -> None:
+    with suppress(ConnectionResetError):  # the client had enough
+        for start in range(0, len(body), size):
+            await _wait(released, pause_s)
+            await response.write(body[start : start + size])
+        await response.write_eof()
 
 
 def _abort(request: web.BaseRequest) -> web.StreamResponse:
@@ -111,8 +135,7 @@ def _abort(request: web.BaseRequest) -> web.StreamResponse:
     return web.Response()
 
 
-def _hang_up(request: web.BaseRequest, response: web.StreamResponse) -> web.StreamResponse:
+def _hang_up(request: web.BaseRequest) -> None:
     """Close behind what was written already."""
     if request.transport is not None:
         request.transport.close()
-    return response

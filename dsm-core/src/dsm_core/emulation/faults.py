@@ -21,9 +21,10 @@ class Fault:
     Parameters
     ----------
     kind
-        One of `kinds`: a status; ``timeout`` (no answer), ``slow`` (the body drips), ``cut`` (the body ends
-        half way), ``reset``; ``malformed`` (half the body) and ``empty`` (no rows); ``html`` (a page with
-        status 200) and ``redirect-loop``.
+        One of `kinds`: a status; ``timeout`` (no answer), ``slow`` (the body comes in eight parts), ``drip``
+        (a byte at a time), ``cut`` (the body ends half way), ``wrong-length`` (half of it is announced, all
+        of it sent), ``reset``; ``malformed`` (half the body) and ``empty`` (no rows); ``html`` (a page with
+        status 200), ``bad-gzip`` (what is announced as gzip is none) and ``redirect-loop``.
     match
         Part of ``METHOD path?query``, or a regular expression after ``re:``. Empty hits everything.
     times
@@ -33,7 +34,8 @@ class Fault:
     retry_after
         Seconds in the ``Retry-After`` header; without it the venue says what it says.
     seconds
-        How long ``slow`` takes (2 unless given), or after how long ``timeout`` hangs up (never unless given).
+        How long ``slow`` takes (2 unless given), how long ``drip`` waits before each byte (0.05 unless
+        given), or after how long ``timeout`` hangs up (never unless given).
 
     Attributes
     ----------
@@ -55,7 +57,8 @@ class Fault:
 
     kinds: ClassVar[tuple[str, ...]] = (
         *("400", "401", "403", "404", "429", "500", "502", "503", "504"),
-        *("timeout", "slow", "cut", "reset", "html", "malformed", "empty", "redirect-loop"),
+        *("timeout", "slow", "drip", "cut", "wrong-length", "reset"),
+        *("html", "bad-gzip", "malformed", "empty", "redirect-loop"),
     )
     only: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 

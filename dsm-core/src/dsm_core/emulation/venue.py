@@ -92,6 +92,18 @@ class EmulatedVenue(Generic[Record, F]):
         """Hang up on everyone whom a ``timeout`` keeps waiting."""
         self._running().call(self._gate.release)
 
+    def refuse(self) -> None:
+        """Break every connection and refuse new ones, until `serve`."""
+        self._running().refuse()
+
+    def stall(self) -> None:
+        """Break every connection and let new ones hang (on Linux), until `serve`."""
+        self._running().stall()
+
+    def serve(self) -> None:
+        """Take connections again."""
+        self._running().serve()
+
     def _running(self) -> Loopback:
         if self._server is None:
             msg = "the emulator is not running; use it in a with statement, or call start() first"

@@ -7,7 +7,7 @@ from attrs import define
 from dsm_core.errors import IntegrityError, SourceError, SymbolNotFoundError
 from dsm_core.events import source_scope
 from dsm_core.fcp.intake import absence
-from dsm_core.fcp.second_look import find_witness, look_again
+from dsm_core.fcp.second_look import find_far_witness, find_witness, look_again
 from dsm_core.fcp.walk import SourceRun, Walk
 from dsm_core.model.coverage import UNKNOWN_SYMBOL
 from dsm_core.model.time_range import RangeSet, TimeRange
@@ -44,11 +44,16 @@ class Absences:
         # An answer of events vouches for a range without any.
         told = RangeSet.of(*(r for e in empties for b in e.batches for r in b.vouched))
         # Pages that follow each other are one hole: only its ends have neighbours that are known.
-        for hole in RangeSet.of(*(empty.span for empty in empties)):
+        holes = RangeSet.of(*(empty.span for empty in empties))
+        if client.spec.authoritative:
+            # A page may span rows that are held: an answer without them is empty in every part between.
+            holes = holes & walk.remaining
+        for hole in holes:
             inside = client.spec.authoritative and await walk.keeper.is_inside(hole)
             outside = outside or not (inside or not RangeSet.of(hole) - told)
-            if not inside or await self._is_believed(client, hole):
-                await walk.take_all([b for e in empties if e.span.start in hole for b in e.batches])
+            if not (inside or self._agrees(hole)) or await self._is_believed(client, hole):
+                parts = [b.within(RangeSet.of(hole)) for e in empties for b in e.batches]
+                await walk.take_all([part for part in parts if part.entries])
         if not client.spec.authoritative or run.stopped_by is not None or run.asked_lifetime or not outside:
             return
         run.asked_lifetime = True
@@ -60,9 +65,14 @@ class Absences:
         if life is not None:
             await self._outside(client, life)
 
+    def _agrees(self, hole: TimeRange) -> bool:
+        """Whether an empty answer was had before: another one would confirm the absence."""
+        return any(e.state == "provisional" for e in self.walk.keeper.ledger.within(hole).entries)
+
     async def _is_believed(self, client: DataClientInterface, hole: TimeRange) -> bool:
         walk = self.walk
-        witness = await find_witness(walk.series, client, walk.keeper, hole, walk.now)
+        about = (walk.series, client, walk.keeper, hole, walk.now)
+        witness = await find_witness(*about) or await find_far_witness(*about)
         if witness is None:
             return True
         try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, nullcontext, suppress
 from typing import Final
 
 import pyarrow as pa
 from attrs import define, evolve, field
 
 from dsm_core.cache import CacheStore
+from dsm_core.config import AgreementConfig
 from dsm_core.errors import CacheUnavailableError, RateLimitError
 from dsm_core.events import (
     CacheHit,
@@ -34,6 +35,7 @@ from dsm_core.fcp.restated import Restated, check_step
 from dsm_core.fcp.segments import find_segments
 from dsm_core.fcp.series import Series
 from dsm_core.fcp.walk import Walk
+from dsm_core.fcp.watch import Watch
 from dsm_core.model.provenance import Gap
 from dsm_core.model.request import Span, resolve_span
 from dsm_core.model.time_range import RangeSet, TimeRange
@@ -65,6 +67,8 @@ class Call:
         Takes events.
     deadline_s
         Seconds that fetching may take.
+    agreement
+        What happens when sources tell different things of one row.
     keeps_rows
         False to cache without holding rows.
     """
@@ -75,6 +79,7 @@ class Call:
     store: CacheStore | None
     bus: EventBus
     deadline_s: float | None
+    agreement: AgreementConfig = field(factory=AgreementConfig)
     keeps_rows: bool = True
     _now: int = field(init=False)
     _span: Span = field(init=False)
@@ -135,13 +140,16 @@ class Call:
         stop_counting = self.bus.subscribe(self._count)
         try:
             scope = call_scope(self._id, self._series)
-            with scope, deadline_scope(Deadline.after(self.deadline_s)):
+            in_use = nullcontext() if self.store is None else self.store.using(self.series.key)
+            with scope, in_use, deadline_scope(Deadline.after(self.deadline_s)):
                 # Another call may have read the clock since this one was made.
                 if self._needs_clock and not self._keeper.knows_clock:
                     await self.venue.read_clock(self.series.key.market_type)
                     self._resolve()
                 if self._span.range is not None:
                     await (self._execute_checked() if self.series.restated else self._execute())
+            if self.store is not None:
+                await self._keeper.run(self.store.make_room)
         finally:
             stop_counting()
 
@@ -176,6 +184,7 @@ class Call:
             off_grid=self.series.count_off_grid(table, kept),
             requests=self._requests,
             cache_problem=keeper.cache_problem or self._problem,
+            disagreements=self._execution.walk.watch.cells() if self._execution else None,
         )
 
     def _told(self, span: TimeRange, need: RangeSet) -> RangeSet:
@@ -314,6 +323,7 @@ class Call:
             now=self._now,
             keeper=self._keeper,
             bus=self.bus,
+            watch=Watch(series=self.series, agreement=self.agreement),
             also=also,
         )
         self._execution = Execution(walk=walk, lane=self.venue.lane)

@@ -19,7 +19,6 @@ from dsm_core.errors import (
     DataNotAvailableError,
     IntegrityError,
     OfflineError,
-    ProtocolChangedError,
     RateLimitError,
     SourceError,
     SymbolNotFoundError,
@@ -27,7 +26,8 @@ from dsm_core.errors import (
 from dsm_core.events import SegmentDone, source_scope
 from dsm_core.fcp.absences import Absences
 from dsm_core.fcp.assembly import assembled
-from dsm_core.fcp.intake import Intake, take_in
+from dsm_core.fcp.evidence import evidence_of
+from dsm_core.fcp.intake import check_inside, take_in
 from dsm_core.fcp.merge import Batch
 from dsm_core.fcp.planner import OPEN_BAR, plan_open_bar, plan_source
 from dsm_core.fcp.walk import Empty, SourceRun, Walk
@@ -45,6 +45,8 @@ _PROBE_PAGES = 4
 _PROBE_FILES = 13
 _MOST_ROUNDS = 50
 _ABSENT_MEANS_MORE = 3
+# A page in place of every file, say: the months' days, thousands of them, would fail alike.
+_MOST_FAILURES_IN_A_ROW = 10
 
 
 @define(kw_only=True)
@@ -156,7 +158,9 @@ class Execution:
                     return
                 current_deadline().check()
                 await self._do(client, task, run)
+                run.failed_in_a_row = 0
         except DataNotAvailableError as error:
+            run.failed_in_a_row = 0
             if task.url is None:
                 self.walk.fail(client, task, error)
             else:
@@ -166,8 +170,9 @@ class Execution:
         except AuthenticationError:
             raise
         except (SourceError, IntegrityError) as error:
-            if _stops_source(error):
-                run.stopped_by = error
+            run.failed_in_a_row += 1
+            if _stops_source(error) or run.failed_in_a_row >= _MOST_FAILURES_IN_A_ROW:
+                run.stopped_by = run.stopped_by or error
             self.walk.fail(client, task, error)
 
     async def _do(self, client: DataClientInterface, task: Task, run: SourceRun) -> None:
@@ -179,8 +184,11 @@ class Execution:
             wanted = RangeSet.of(_EVER)
         async with aclosing(answers_of(client, task)) as answers:
             async for answer in assembled(walk.series, client, answers):
-                intake = await client.context.run(take_in, walk.series, client, task, answer, walk.now)
-                _check_inside(task, intake)
+                async with evidence_of(client, answer):
+                    intake = await client.context.run(take_in, walk.series, client, task, answer, walk.now)
+                    check_inside(task, intake)
+                if walk.watch.is_on:
+                    await walk.keeper.run(walk.watch.look, walk.keeper, str(client.source), intake.batch)
                 rows += intake.rows
                 if task.name == OPEN_BAR:
                     self.unfinished = intake.unfinished
@@ -217,15 +225,6 @@ class Execution:
             # Without the listing nothing more is probed: the range moves on.
             run.listed = frozenset()
             self.walk.skip(client, error)
-
-
-def _check_inside(task: Task, intake: Intake) -> None:
-    """Refuse an answer to another question: rows, and none of them in the range asked for."""
-    if intake.outside > intake.later and not intake.rows and not len(intake.unfinished):
-        raise ProtocolChangedError(
-            f"All {intake.outside} rows lie outside the range {task.span} that was asked for.",
-            hint="The answer is not used; ask again later.",
-        )
 
 
 def _stops_source(error: Exception) -> bool:

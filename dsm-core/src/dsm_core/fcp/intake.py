@@ -8,6 +8,7 @@ venue cut short, so it is left to be asked for alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 from attrs import evolve, frozen
 from numpy.typing import NDArray
 
-from dsm_core.errors import SchemaMismatchError
+from dsm_core.errors import ProtocolChangedError, SchemaMismatchError
 from dsm_core.fcp.merge import Batch
 from dsm_core.fcp.series import Series
 from dsm_core.model.coverage import BEYOND_HISTORY, LedgerEntry, Origin, provisional
@@ -28,7 +29,7 @@ from dsm_core.plugins.spec import Rolling
 from dsm_core.plugins.task import Task
 from dsm_core.schema.conform import Conformed, conform, times_of
 
-__all__ = ["Intake", "absence", "take_in"]
+__all__ = ["Intake", "absence", "check_inside", "take_in"]
 
 _EVER: Final = TimeRange(EARLIEST_NS, LATEST_NS)
 # Clocks differ; a record of next week is something else than a record of now.
@@ -76,6 +77,21 @@ def take_in(series: Series, client: DataClientInterface, task: Task, answer: Ans
     outside = conformed.outside if series.grid is not None else 0
     later = conformed.later if outside and isinstance(client.spec.history, Rolling) else 0
     return Intake(batch=batch, unfinished=table.slice(split), rows=split, outside=outside, later=later)
+
+
+def check_inside(task: Task, intake: Intake) -> None:
+    """Refuse an answer to another question: rows, and none of them in the range asked for.
+
+    Raises
+    ------
+    ProtocolChangedError
+        The answer is not to be used.
+    """
+    if intake.outside > intake.later and not intake.rows and not len(intake.unfinished):
+        raise ProtocolChangedError(
+            f"All {intake.outside} rows lie outside the range {task.span} that was asked for.",
+            hint="The answer is not used; ask again later.",
+        )
 
 
 def _take_in_document(
@@ -165,8 +181,10 @@ def _as_of(answer: Answer, now: int) -> int:
     if answer.origin is None or answer.origin.last_modified is None:
         return now
     try:
-        return min(now, to_ns(parsedate_to_datetime(answer.origin.last_modified)))
-    except ValueError:
+        made = parsedate_to_datetime(answer.origin.last_modified)
+        # An offset of -0000 is read as none.
+        return min(now, to_ns(made if made.tzinfo else made.replace(tzinfo=UTC)))
+    except (ValueError, OverflowError):
         return now
 
 

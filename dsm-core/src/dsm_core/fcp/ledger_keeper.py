@@ -95,7 +95,8 @@ class LedgerKeeper:
         self.rows_fetched += self._count(batch, self.asked - held)
         if len(batch.table):
             self.taken += 1
-            self.first_taken = batch.table.slice(0, 1) if self.taken == 1 else self.first_taken
+            # A copy: a slice would hold the memory of all the rows.
+            self.first_taken = batch.table.take([0]) if self.taken == 1 else self.first_taken
         self._learn(batch.entries)
         self.fetched = self.fetched | batch.vouched
         if self.keeps_rows and len(batch.table):

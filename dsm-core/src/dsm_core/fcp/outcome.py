@@ -26,3 +26,5 @@ class Outcome:
     off_grid: int
     requests: int
     cache_problem: str | None
+    disagreements: pa.Table | None = None
+    resampled_from: str | None = None

@@ -24,10 +24,12 @@ from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.task import Task
 from dsm_core.schema.conform import times_of
 
-__all__ = ["Witness", "find_witness", "look_again"]
+__all__ = ["Witness", "find_far_witness", "find_witness", "look_again"]
 
 _NEAR_SLOTS: Final = 500
 _NEAR_NS: Final = 24 * 3600 * NS_PER_S
+# How far to look for any known row at all, step by step.
+_FAR_SLOTS: Final = (8_000, 128_000)
 
 
 @frozen
@@ -63,6 +65,29 @@ async def find_witness(
         end = after + 1 if grid is None else grid.next(after)
         start = hole.start if grid is None else max(hole.start, grid.back(end, most))
         return Witness(after, TimeRange(start, end))
+    return None
+
+
+async def find_far_witness(
+    series: Series, client: DataClientInterface, keeper: LedgerKeeper, hole: TimeRange, now: int
+) -> Witness | None:
+    """Any known row, to be asked for alone: whether the source gives now what it has; None without one."""
+    grid, interval = series.grid, client.interval
+    if isinstance(client, ArchiveClient) or grid is None or interval is None:
+        return None
+    for slots in _FAR_SLOTS:
+        width = slots * interval.longest_ns
+        around = TimeRange(max(0, hole.start - width), min(now, hole.end + width))
+        reach = client.surely_held(RangeSet.of(around), now).span
+        if reach is None:
+            continue
+        known = (
+            await keeper.last_row(TimeRange(reach.start, hole.start)) if reach.start < hole.start else None
+        )
+        if known is None and hole.end < reach.end:
+            known = await keeper.first_row(TimeRange(hole.end, reach.end))
+        if known is not None:
+            return Witness(known, TimeRange(known, grid.next(known)))
     return None
 
 

@@ -13,13 +13,14 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from dsm_core.cache import CacheStore, DocumentStore
+from dsm_core.cache import CacheStore, DocumentStore, Quarantine
 from dsm_core.config import HttpConfig, default_cache_dir
 from dsm_core.errors import ConfigError, RequestError
 from dsm_core.events import EventBus
 from dsm_core.fcp.call import Call
 from dsm_core.fcp.checks import check_columns, check_source, reading, serving, unserved, usual_provider
 from dsm_core.fcp.document_call import DocumentCall
+from dsm_core.fcp.evidence import evidence_keeper
 from dsm_core.fcp.request import Request
 from dsm_core.fcp.series import Series
 from dsm_core.fcp.settings import Settings
@@ -64,10 +65,18 @@ class Session:
         config = settings.config
         self.store: CacheStore | None = None
         self.documents: DocumentStore | None = None
+        self.quarantine: Quarantine | None = None
         if settings.use_cache and config.cache.enabled:
             root = settings.cache_dir or default_cache_dir(config)
             self.documents = DocumentStore(root.absolute())
-            self.store = CacheStore(root, read_from=config.cache.read_from, bus=bus)
+            max_bytes = settings.cache_max_bytes or config.cache.max_bytes
+            self.quarantine = Quarantine(root, max_bytes=max_bytes)
+            self.store = CacheStore(
+                root,
+                read_from=config.cache.read_from,
+                bus=bus,
+                max_bytes=max_bytes,
+            )
 
     def _make_http(self, settings: HttpSettings) -> Http:
         return Http(settings, self.bus)
@@ -122,6 +131,7 @@ class Session:
             store=store,
             bus=self.bus,
             deadline_s=request.deadline_s or defaults.deadline_s,
+            agreement=self.settings.config.agreement,
             keeps_rows=keeps_rows,
         )
 
@@ -218,6 +228,7 @@ class Session:
                     max_concurrent_downloads=self.settings.max_concurrent_downloads
                     or config.http.max_concurrent_downloads,
                 )
+                self._venues[name].quarantine = evidence_keeper(self.quarantine)
             # Clients may have been registered since.
             self._venues[name].provider = self._registry.provider(name)
             return self._venues[name]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from dsm_core.config import ConfigSource, DSMConfig, load_config
+from dsm_core.config import ConfigSource, DSMConfig, load_config, parse_bytes
 from dsm_core.errors import RequestError
 from dsm_core.model.names import ChartType, MarketType
 from dsm_core.plugins.interface import DataClientInterface
@@ -28,6 +28,7 @@ class Settings:
     rest_client: type[DataClientInterface] | None = None
     cache_dir: Path | None = None
     use_cache: bool = True
+    cache_max_bytes: int | None = None
     max_concurrent: int | None = None
     retry_count: int | None = None
     max_concurrent_downloads: int | None = None
@@ -42,6 +43,7 @@ def make_settings(  # noqa: PLR0913 - the constructor's keywords are the public 
     rest_client: type[DataClientInterface] | None,
     cache_dir: str | PathLike[str] | None,
     use_cache: bool,
+    cache_max_size: int | str | None,
     max_concurrent: int | None,
     retry_count: int | None,
     max_concurrent_downloads: int | None,
@@ -68,6 +70,10 @@ def make_settings(  # noqa: PLR0913 - the constructor's keywords are the public 
         raise RequestError(f"cache_dir={cache_dir!r}.", hint="Give the path of a folder, or leave it out.")
     if "\0" in str(cache_dir):
         raise RequestError(f"cache_dir={cache_dir!r} holds a NUL.", hint="Give the path of a folder.")
+    try:
+        cache_max_bytes = None if cache_max_size is None else parse_bytes(cache_max_size)
+    except ValueError as error:
+        raise RequestError(f"cache_max_size {error}.", hint="Give bytes, or text such as '20GB'.") from None
     if clock is not None and not callable(clock):
         raise RequestError(f"clock={clock!r}.", hint="Pass a function that gives an aware datetime.")
     if rest_client is not None and not (
@@ -84,6 +90,7 @@ def make_settings(  # noqa: PLR0913 - the constructor's keywords are the public 
         rest_client=rest_client,
         cache_dir=None if cache_dir is None else Path(cache_dir).expanduser(),
         use_cache=use_cache,
+        cache_max_bytes=cache_max_bytes,
         max_concurrent=max_concurrent,
         retry_count=retry_count,
         max_concurrent_downloads=max_concurrent_downloads,

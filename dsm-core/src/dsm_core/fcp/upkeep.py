@@ -42,6 +42,8 @@ class Updated:
         What is missing of the ranges that were asked for, and why.
     error
         Why it could not be updated.
+    disagreements
+        Cells that two sources told differently, where the policy of agreement is ``flag``.
     """
 
     key: SeriesKey
@@ -50,6 +52,7 @@ class Updated:
     until: int | None = None
     gaps: tuple[Gap, ...] = ()
     error: DSMError | None = None
+    disagreements: int = 0
 
     @property
     def partial(self) -> bool:
@@ -63,6 +66,8 @@ class Updated:
             return f"{self.key}: failed: {self.error}"
         until = "nothing held" if self.until is None else f"to {iso(self.until)}"
         missing = "; " + "; ".join(map(str, self.gaps)) if self.gaps else ""
+        if self.disagreements:
+            missing += f"; sources disagree in {counted(self.disagreements, 'place')}"
         return f"{self.key}: {counted(self.rows, 'new row')}, {until}{missing}"
 
 
@@ -138,7 +143,7 @@ async def update_series(
 
 async def _update(session: Session, held: SeriesLedger) -> Updated:
     key = held.summary.key
-    rows = requests = 0
+    rows = requests = disagreements = 0
     gaps: list[Gap] = []
     try:
         # A call of one instant resolves the series and, where its end is near, reads the clock.
@@ -155,6 +160,7 @@ async def _update(session: Session, held: SeriesLedger) -> Updated:
                 await call.fetch()
             out = call.outcome()
             rows, requests, gaps = rows + call.rows_fetched, requests + out.requests, [*gaps, *out.gaps]
+            disagreements += 0 if out.disagreements is None else len(out.disagreements)
             if out.cache_problem is not None:
                 # A call that only fills the cache has failed where it could not.
                 raise CacheUnavailableError(out.cache_problem, hint="What was kept before stays whole.")
@@ -164,7 +170,14 @@ async def _update(session: Session, held: SeriesLedger) -> Updated:
     rows_span = known.ranges(lambda entry: entry.state == "rows").span
     until = None if rows_span is None else probe.series.bars_until(rows_span.end)
     gaps += _waiting(probe.series, known, due, now)
-    return Updated(key=key, rows=rows, requests=requests, until=until, gaps=tuple(gaps))
+    return Updated(
+        key=key,
+        rows=rows,
+        requests=requests,
+        until=until,
+        gaps=tuple(gaps),
+        disagreements=disagreements,
+    )
 
 
 def _known(session: Session, series: Series, now: int) -> Ledger:

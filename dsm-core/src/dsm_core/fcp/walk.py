@@ -11,6 +11,7 @@ from dsm_core.fcp.ledger_keeper import LedgerKeeper
 from dsm_core.fcp.merge import Batch
 from dsm_core.fcp.planner import covered, needed
 from dsm_core.fcp.series import Series
+from dsm_core.fcp.watch import Watch
 from dsm_core.model.provenance import Failure
 from dsm_core.model.time_range import RangeSet, TimeRange
 from dsm_core.plugins.interface import DataClientInterface
@@ -36,6 +37,7 @@ class SourceRun:
     listed: frozenset[str] | None = None
     asked_listing: bool = False
     absent: int = 0
+    failed_in_a_row: int = 0
     probed: bool = False
     asked_lifetime: bool = False
     stopped_by: Exception | None = None
@@ -59,6 +61,8 @@ class Walk:
         Holds what is known so far, and caches what arrives.
     bus
         Takes the events.
+    watch
+        Holds what arrives against what is known.
     also
         More ranges to ask for.
     failures
@@ -70,6 +74,7 @@ class Walk:
     now: int
     keeper: LedgerKeeper
     bus: EventBus
+    watch: Watch
     also: RangeSet = field(factory=RangeSet)
     failures: list[Failure] = field(factory=list)
 

@@ -7,6 +7,7 @@ from dsm_core.model.names import ChartType, DataSource, MarketType, OpenName
 from dsm_core.model.provenance import Failure, Gap, Segment
 from dsm_core.model.series import SeriesKey
 from dsm_core.model.session_grid import SessionGrid
+from dsm_core.model.specimen import Specimen
 from dsm_core.model.time_range import NS_PER_MS, NS_PER_S, RangeSet, TimeRange, from_ns, iso, to_ns
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Segment",
     "SeriesKey",
     "SessionGrid",
+    "Specimen",
     "TimeRange",
     "from_ns",
     "grid_for",

@@ -23,6 +23,7 @@ __all__ = [
     "Origin",
     "State",
     "UNKNOWN_SYMBOL",
+    "WITHDRAWN",
     "provisional",
     "settle",
 ]
@@ -35,6 +36,8 @@ BEYOND_HISTORY: Final = "beyond_history"
 """Reason of an absence at the edge of what a source keeps. Never confirmed."""
 NOT_FETCHED: Final = "not_fetched"
 """Reason of a range that was only wanted: nobody has answered for it, so it is due at once."""
+WITHDRAWN: Final = "withdrawn"
+"""Reason of a confirmed absence: the archive published the rows and took them back."""
 _NEVER_SURE: Final = (UNKNOWN_SYMBOL, BEYOND_HISTORY, NOT_FETCHED)
 CONFIRM_AFTER_NS: Final = 24 * 3600 * NS_PER_S
 _AGREE_AFTER_NS: Final = 3600 * NS_PER_S

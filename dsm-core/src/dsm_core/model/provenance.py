@@ -12,7 +12,7 @@ from dsm_core.model.time_range import from_ns, iso
 __all__ = ["FINAL_REASONS", "Failure", "Gap", "Segment"]
 
 FINAL_REASONS: Final = frozenset(
-    {"venue_has_none", "market_closed", "not_listed_yet", "delisted", "beyond_history"}
+    {"venue_has_none", "market_closed", "not_listed_yet", "delisted", "beyond_history", "withdrawn"}
 )
 
 
@@ -26,7 +26,7 @@ class Gap:
         How many slots; None where the grid is unknown.
     reason
         ``venue_has_none``, ``market_closed``, ``not_listed_yet``, ``delisted``, ``beyond_history``,
-        ``not_closed_yet``, ``not_published_yet``, ``source_failed`` or ``not_requested``.
+        ``withdrawn``, ``not_closed_yet``, ``not_published_yet``, ``source_failed`` or ``not_requested``.
     final
         True when asking again cannot help.
     detail

@@ -6,11 +6,21 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
-__all__ = ["MAX_OPEN_S", "OPEN_S", "THRESHOLD", "Breaker"]
+from attrs import frozen
+
+__all__ = ["MAX_OPEN_S", "OPEN_S", "THRESHOLD", "Admission", "Breaker"]
 
 THRESHOLD: Final = 5
 OPEN_S: Final = 30.0
 MAX_OPEN_S: Final = 300.0
+
+
+@frozen
+class Admission:
+    """One request that was let through: when, and whether it is the probe that decides."""
+
+    started: float
+    is_probe: bool
 
 
 class Breaker:
@@ -33,24 +43,32 @@ class Breaker:
         """Whether the host is avoided, a probe under way or due included."""
         return self._opens_again_at is not None
 
+    @property
+    def is_probed(self) -> bool:
+        """Whether a probe is under way, until whose end nothing else is sent."""
+        return self._probing
+
     def wait_s(self) -> float:
         """Seconds until a probe may be sent; 0 when requests are admitted."""
         if self._opens_again_at is None:
             return 0.0
         return inf if self._probing else max(0.0, self._opens_again_at - self._monotonic())
 
-    def enter(self) -> float:
-        """Begin a request; give the moment to hand to `leave`."""
-        self._probing = self.is_open
-        return self._monotonic()
+    def enter(self) -> Admission:
+        """Begin a request; give what is to be handed to `leave`."""
+        # The retries of calls that were admitted before go on while it is left alone: they are no probe.
+        is_probe = self.is_open and self.wait_s() <= 0
+        self._probing = self._probing or is_probe
+        return Admission(self._monotonic(), is_probe)
 
-    def leave(self, started: float, ok: bool | None) -> None:
+    def leave(self, admission: Admission, ok: bool | None) -> None:
         """End a request: the host worked, failed, or (None) nothing was learned."""
-        self._probing = False
+        if admission.is_probe:
+            self._probing = False
         if ok:
             self._failures, self._open_s, self._opens_again_at = 0, OPEN_S, None
         elif ok is not None:
-            self._failed(started)
+            self._failed(admission.started)
 
     def _failed(self, started: float) -> None:
         now = self._monotonic()

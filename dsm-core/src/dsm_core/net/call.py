@@ -90,11 +90,14 @@ class Call(Generic[T]):
             return self._route.pick(insist=self._attempt > 1)
         except SourceError as error:
             error.details.setdefault("attempt", self._attempt)
+            if self._attempt > 1 and isinstance(error, TransientSourceError):
+                # somebody else's probe is under way: a retry that is not sent is one of the retries
+                self._passing = error
             raise error from refusal
 
     async def _try_host(self, target: Target) -> T:
         self._engine.check_open(**self._about(target))
-        started, ok = target.host.enter(), None
+        admission, ok = target.host.enter(), None
         try:
             result = await self._exchange(target)
             ok = True
@@ -105,7 +108,7 @@ class Call(Generic[T]):
             ok = True  # the host answered, whatever it said
             raise
         finally:
-            target.host.leave(started, ok)
+            target.host.leave(admission, ok)
         return result
 
     async def _exchange(self, target: Target) -> T:

@@ -9,7 +9,7 @@ from itertools import count
 from attrs import field, frozen
 
 from dsm_core.errors import AccessDeniedError, ServerError, TransientSourceError
-from dsm_core.net.breaker import Breaker
+from dsm_core.net.breaker import Admission, Breaker
 from dsm_core.net.urls import mask, origin
 
 __all__ = ["Host", "Hosts", "Route", "Target"]
@@ -41,16 +41,16 @@ class Host:
         """Requests in flight, then the turn of the last one: the smallest is to be asked next."""
         return self._in_flight, self._last_turn
 
-    def enter(self) -> float:
-        """Begin a request; give the moment to hand to `leave`."""
+    def enter(self) -> Admission:
+        """Begin a request; give what is to be handed to `leave`."""
         self._in_flight += 1
         self._last_turn = next(self._turns)
         return self.breaker.enter()
 
-    def leave(self, started: float, ok: bool | None) -> None:
+    def leave(self, admission: Admission, ok: bool | None) -> None:
         """End a request: the host worked, failed, or (None) nothing was learned."""
         self._in_flight -= 1
-        self.breaker.leave(started, ok)
+        self.breaker.leave(admission, ok)
 
     def note_refusal(self, error: AccessDeniedError) -> None:
         """Remember that the host turns this client away."""
@@ -130,7 +130,7 @@ class Route:
         ----------
         insist
             Take a host that is left alone when there is no other: a call that was admitted keeps
-            its own, bounded, number of retries.
+            its own, bounded, number of retries. A host that is being probed gets nothing else.
 
         Raises
         ------
@@ -145,8 +145,8 @@ class Route:
         healthy = [target for target in willing if target.host.breaker.wait_s() <= 0]
         if healthy:
             return healthy[0] if self._first is not None else min(healthy, key=lambda t: t.host.load)
-        if insist:
-            return willing[0]
+        if insist and (left_alone := [t for t in willing if not t.host.breaker.is_probed]):
+            return left_alone[0]
         soonest = min(willing, key=lambda target: target.host.breaker.wait_s())
         raise soonest.host.open_error(self._provider, soonest.url)
 

@@ -214,7 +214,7 @@ def _read(shared: int) -> _Record | None:
     try:
         text = os.read(shared, _MAX_FILE_BYTES)
         return _parse(text) if text else None
-    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         _log.debug("limit_state_unreadable error=%r", error)
         return None
 

@@ -198,6 +198,22 @@ class HttpSession:
                 raise
             return int(status)
 
+    async def head(
+        self,
+        url: str,
+        *,
+        cost: int = 0,
+        pool: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Mapping[str, str]:
+        """The headers that a GET would bring, names in lower case; the rest is as in `get_json`."""
+
+        async def read(answer: Answer) -> Mapping[str, str]:
+            return answer.headers
+
+        outgoing = Outgoing(method="HEAD", headers={**_IDENTITY, **(headers or {})})
+        return await self._call(url, outgoing, cost, pool, read)
+
     async def limit(self, cost: int, pool: str | None = None) -> None:
         """Take units for a request that goes another way.
 

@@ -159,6 +159,7 @@ def parse_http_date(text: str | None) -> datetime | None:
     """Give the aware UTC moment of an HTTP date; None when it is not one."""
     try:
         moment = parsedate_to_datetime(text or "")
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        # Overflow: of a year, or an offset, of twenty digits.
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

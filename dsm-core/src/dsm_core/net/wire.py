@@ -25,6 +25,8 @@ __all__ = ["Answer", "Attempt", "Outgoing", "Wire"]
 
 MAX_REDIRECTS: Final = 5
 _ERROR_BODY_BYTES: Final = 64 * 1024
+# Python's other codecs are not all for text, nor all quick: a server does not get to pick among them.
+_CHARSETS: Final = {"iso-8859-1": "latin-1", "latin-1": "latin-1", "windows-1252": "cp1252"}
 _next_request = count(1)
 
 
@@ -97,9 +99,10 @@ class Answer:
         return bytes(body)
 
     async def text(self, max_bytes: int) -> str:
-        """Give the whole body as text, in the charset the server names."""
+        """Give the whole body as text, in the charset the server names where it is a usual one."""
         body = await self.body(max_bytes)
-        return body.decode(self._response.charset_encoding or "utf-8", errors="replace")
+        named = (self._response.charset_encoding or "").lower()
+        return body.decode(_CHARSETS.get(named, "utf-8"), errors="replace")
 
     async def error(self, wall_s: float) -> SourceError:
         """Give the error that the status stands for."""

@@ -9,9 +9,17 @@ from typing import Final
 
 from attrs import frozen
 
-from dsm_core.errors import CacheWarning, IncompleteDataError, IncompleteDataWarning, RequestError
+from dsm_core.agreement import disagreements_of
+from dsm_core.errors import (
+    CacheWarning,
+    DisagreementWarning,
+    IncompleteDataError,
+    IncompleteDataWarning,
+    RequestError,
+)
 from dsm_core.fcp.call import Call
 from dsm_core.fcp.many import Calls
+from dsm_core.fcp.outcome import Outcome
 from dsm_core.fcp.plan import Plan
 from dsm_core.model.provenance import Failure, Gap
 from dsm_core.model.time_range import NS_PER_S
@@ -73,6 +81,7 @@ def prefetched(call: Call) -> Prefetched:
     out = call.outcome()
     if out.cache_problem is not None:
         warnings.warn(f"{out.cache_problem} Nothing was kept.", CacheWarning, stacklevel=caller())
+    _warn_of_disagreements([out])
     return Prefetched(
         rows=call.rows_fetched,
         requests=out.requests,
@@ -104,6 +113,7 @@ def finish(call: Call, default_on_gaps: str) -> MarketData:
         warnings.warn(
             f"{out.cache_problem} The answer is delivered all the same.", CacheWarning, stacklevel=caller()
         )
+    _warn_of_disagreements([out])
     how = request.on_gaps or default_on_gaps
     if how == "ignore":
         return data
@@ -133,12 +143,15 @@ def finish_many(calls: Calls, default_on_gaps: str, shape: Shape, on_error: str)
         raise next(iter(calls.errors.values()))
     data: dict[str, MarketData] = {}
     counted: dict[str, list[Gap]] = {}
+    outs: list[Outcome] = []
     how = default_on_gaps
     for label, call in calls.calls.items():
         out, request = call.outcome(), call.request
+        outs.append(out)
         how = request.on_gaps or default_on_gaps
         data[label] = MarketData(out, columns=request.columns, with_source=request.include_source)
         counted[label] = [] if how == "ignore" else _counted(out.gaps, how)
+    _warn_of_disagreements(outs)
     found = MarketDataSet(data, calls.errors, shape=shape)
     short = {label: gaps for label, gaps in counted.items() if gaps}
     if short:
@@ -152,6 +165,19 @@ def finish_many(calls: Calls, default_on_gaps: str, shape: Shape, on_error: str)
                 f"{message}.", hint="The partial set is in .data.", data=found, gaps=every
             )
     return found
+
+
+def _warn_of_disagreements(outs: Iterable[Outcome]) -> None:
+    """One warning for all series of a call; only the policy ``flag`` finds any."""
+    for out in outs:
+        if out.disagreements is not None:
+            first = disagreements_of(out.disagreements.slice(0, 1))[0]
+            warnings.warn(
+                f"{out.series.key}: sources disagree in {len(out.disagreements)} places; the first: {first}",
+                DisagreementWarning,
+                stacklevel=caller(),
+            )
+            return
 
 
 def _told(gaps: Sequence[Gap]) -> str:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
+from dsm_core.agreement import Disagreement, disagreements_of
 from dsm_core.errors import RequestError
 from dsm_core.fcp.gaps import closed_gaps
 from dsm_core.fcp.outcome import Outcome
+from dsm_core.lineage import Locked, Manifest, Verified, locked_of, manifest_of, verify
 from dsm_core.model.interval import Interval
 from dsm_core.model.provenance import Failure, Gap, Segment
 from dsm_core.model.wording import counted
@@ -132,6 +134,12 @@ class MarketData:
         return self._outcome.failures
 
     @property
+    def disagreements(self) -> tuple[Disagreement, ...]:
+        """Where sources told different things, by time; looked for with the policy ``flag`` alone."""
+        cells = self._outcome.disagreements
+        return () if cells is None else disagreements_of(cells)
+
+    @property
     def requests(self) -> int:
         """HTTP requests that the call sent."""
         return self._outcome.requests
@@ -175,8 +183,45 @@ class MarketData:
             When the rows are no bars, ``interval`` is no whole multiple of theirs, or a column has no
             ``agg`` in its schema.
         """
-        outcome = resample_outcome(self._outcome, Interval(interval))
+        had = self._outcome
+        outcome = evolve(
+            resample_outcome(had, Interval(interval)),
+            resampled_from=had.resampled_from or str(had.series.key.interval),
+        )
         return MarketData(outcome, columns=self._columns, with_source=self._with_source)
+
+    def manifest(self) -> Manifest:
+        """What the rows are made of: request, origins, versions, and a hash of the rows.
+
+        Raises
+        ------
+        RequestError
+            When nothing could lie in the range that was asked for.
+        """
+        return manifest_of(self._outcome, self._plain())
+
+    def lock(self, *, values: bool = False) -> Locked:
+        """The manifest, and hashes of parts of the rows that find where another answer differs.
+
+        Parameters
+        ----------
+        values
+            Keep the values too, so that a difference is told with what was locked.
+
+        Raises
+        ------
+        RequestError
+            When the rows cannot be had again: an unfinished bar, resampled bars, a document.
+        """
+        return locked_of(self._outcome, self._plain(), keeps_values=values)
+
+    def verify(self, locked: Locked) -> Verified:
+        """Whether these are the rows that were locked, and if not, where they differ first."""
+        return verify(locked, self._outcome, self._plain())
+
+    def _plain(self) -> pa.Table:
+        """The rows without what is told of their sources."""
+        return self._table.drop_columns([SOURCE_COLUMN]) if self._with_source else self._table
 
     def __len__(self) -> int:
         return len(self._table)

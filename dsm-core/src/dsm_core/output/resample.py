@@ -28,7 +28,7 @@ from dsm_core.schema.conform import empty_table, times_of
 __all__ = ["resample", "resample_outcome"]
 
 # What the venue leaves out of its own coarser bars too; the end of a source's history is no such thing.
-_VENUES_OWN: Final = frozenset({"venue_has_none", "market_closed", "not_listed_yet", "delisted"})
+_VENUES_OWN: Final = frozenset({"venue_has_none", "market_closed", "not_listed_yet", "delisted", "withdrawn"})
 _STRAYS: Final = (
     "bars off the grid stand in it, and nobody knows where they belong; fetch this interval itself"
 )

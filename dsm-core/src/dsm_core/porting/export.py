@@ -105,7 +105,8 @@ def export(
     _check_folder(target, store, force=force)
     parts = [_Part(store, key, schema_of(key)) for key in keys]
     write = _write_database if to == _DUCKDB else _write_files
-    return Exported(folder=target, form=to, series=tuple(write(parts, target, to)))
+    with store.using(*keys):
+        return Exported(folder=target, form=to, series=tuple(write(parts, target, to)))
 
 
 @frozen

@@ -87,6 +87,12 @@ class _Scan:
         self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _: int | None
     ) -> Iterator[pl.DataFrame]:
         """What polars asks for, a period at a time."""
+        with self.store.using(*self.keys):
+            yield from self._frames(columns, predicate, rows)
+
+    def _frames(
+        self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None
+    ) -> Iterator[pl.DataFrame]:
         wanted = list(self.polars_schema()) if columns is None else columns
         left = rows
         for key, span in self._spans(predicate):

@@ -1,0 +1,167 @@
+"""A day of polling: memory, descriptors, threads and tasks stay where they were after the first rounds."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+import threading
+import tracemalloc
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import frozen
+
+from binance.venues import MINUTE, Desk, utc
+from dsm_binance.emulator import Emulator
+from dsm_core import AsyncDataSourceManager, DataSourceManager
+from torture.scale import count
+from torture.tally import tally
+
+START = utc(2024, 6, 14, 12, 0, 30)
+# A day of minutes in the full form; the first rounds fill what is kept by design.
+POLLS = count(70, 24 * 60)
+WARM = count(25, 240)
+SYMBOLS = ["BTCUSDT", "ETHUSDT"]
+# What the rest of a run may leave: a thousandth of what a leak of one answer a poll would.
+MOST_BYTES = count(400_000, 1_500_000)
+
+
+@frozen
+class Use:
+    """What a process holds at one moment."""
+
+    allocated: int
+    descriptors: int
+    threads: int
+    tasks: int
+
+    @classmethod
+    def now(cls) -> Use:
+        gc.collect()
+        is_linux = sys.platform == "linux"
+        try:
+            tasks = len(asyncio.all_tasks())
+        except RuntimeError:
+            tasks = 0
+        return cls(
+            tracemalloc.get_traced_memory()[0],
+            len(os.listdir("/proc/self/fd")) if is_linux else 0,
+            threading.active_count(),
+            tasks,
+        )
+
+
+@pytest.fixture
+def venue() -> Iterator[Emulator]:
+    with Emulator(now=START, spot_weight=10**9) as made:
+        yield made
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    made = Desk(tmp_path)
+    with made.stack:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _traced() -> Iterator[None]:
+    tracemalloc.start()
+    yield
+    tracemalloc.stop()
+
+
+def check_flat(before: Use, after: Use) -> None:
+    assert after.allocated - before.allocated <= MOST_BYTES
+    assert after.descriptors <= before.descriptors + 2
+    assert after.threads <= before.threads
+    assert after.tasks <= before.tasks
+    tally("polls with flat resources", injected=POLLS - WARM, survived=POLLS - WARM)
+
+
+def last_closed(venue: Emulator) -> datetime:
+    return venue.clock.now().replace(second=0) - MINUTE
+
+
+def one(manager: DataSourceManager, closed: datetime) -> None:
+    frame = manager.get_data("BTCUSDT", last=120, interval="1m")
+    assert (len(frame), frame.index[-1]) == (120, closed)
+
+
+def many(manager: DataSourceManager, closed: datetime) -> None:
+    found = manager.get_many(SYMBOLS, last=60, interval="1m", shape="dict")
+    assert [len(data) for data in dict(found.items()).values()] == [60, 60]
+
+
+def updated(manager: DataSourceManager, closed: datetime) -> None:
+    assert not [told for told in manager.update() if told.error]
+
+
+VERBS: dict[str, Callable[[DataSourceManager, datetime], None]] = {
+    "get_data": one,
+    "get_many": many,
+    "update": updated,
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_day_of_polling_leaves_nothing_behind(verb: str, venue: Emulator, desk: Desk) -> None:
+    manager = desk.manager(venue, provider="binance")
+    many(manager, last_closed(venue))
+    before = Use.now()
+    for number in range(POLLS):
+        if number == WARM:
+            before = Use.now()
+        venue.clock.advance(MINUTE)
+        VERBS[verb](manager, last_closed(venue))
+        venue.clear_requests()
+    check_flat(before, Use.now())
+
+
+def test_a_day_of_asynchronous_polling_leaves_nothing_behind(venue: Emulator, desk: Desk) -> None:
+    async def poll(manager: AsyncDataSourceManager) -> None:
+        closed = last_closed(venue)
+        frames: list[Any] = await asyncio.gather(
+            *(manager.get_data(symbol, last=120, interval="1m") for symbol in SYMBOLS)
+        )
+        assert [frame.index[-1] for frame in frames] == [closed, closed]
+
+    async def day() -> tuple[Use, Use]:
+        async with desk.async_manager(venue, provider="binance") as manager:
+            before = Use.now()
+            for number in range(POLLS):
+                if number == WARM:
+                    before = Use.now()
+                venue.clock.advance(MINUTE)
+                await poll(manager)
+                venue.clear_requests()
+            return before, Use.now()
+
+    check_flat(*asyncio.run(day()))
+
+
+def test_managers_that_come_and_go_leave_nothing_behind(venue: Emulator, desk: Desk) -> None:
+    before = Use.now()
+    for number in range(count(12, 200)):
+        if number == count(5, 40):
+            before = Use.now()
+        with DataSourceManager(**_given(desk, venue)) as manager:
+            one(manager, last_closed(venue))
+        venue.clock.advance(timedelta(minutes=1))
+        venue.clear_requests()
+    check_flat(before, Use.now())
+
+
+def _given(desk: Desk, venue: Emulator) -> dict[str, Any]:
+    return {
+        "market_type": "spot",
+        "provider": "binance",
+        "cache_dir": desk.tmp_path / "cache",
+        "config": desk.settings(venue),
+        "clock": venue.clock.now,
+    }
