@@ -126,7 +126,7 @@ def read_wait(data: bytes) -> object:
     wait_s = parse_retry_after(text, NOW_S)
     assert wait_s is None or 0 < wait_s <= MAX_BAN_S, wait_s
     # What was made later than now was not made yet, whatever a header says.
-    assert _as_of(Origin(last_modified=text), START) <= START
+    assert _as_of(Answer({}, origin=Origin(last_modified=text)), START) <= START
     return parse_http_date(text)
 
 

@@ -29,6 +29,9 @@ WARM = count(25, 240)
 SYMBOLS = ["BTCUSDT", "ETHUSDT"]
 # What the rest of a run may leave: a thousandth of what a leak of one answer a poll would.
 MOST_BYTES = count(400_000, 1_500_000)
+# Threads of pools are made when they are first needed: a short warm-up may leave some unmade. A leak of one
+# a poll would be ten times as many.
+UNFILLED = count(4, 0)
 
 
 @frozen
@@ -79,7 +82,7 @@ def _traced() -> Iterator[None]:
 def check_flat(before: Use, after: Use) -> None:
     assert after.allocated - before.allocated <= MOST_BYTES
     assert after.descriptors <= before.descriptors + 2
-    assert after.threads <= before.threads
+    assert after.threads <= before.threads + UNFILLED
     assert after.tasks <= before.tasks
     tally("polls with flat resources", injected=POLLS - WARM, survived=POLLS - WARM)
 
