@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from dsm_core import DataSourceManager
 from dsm_core.errors import (
@@ -74,12 +74,12 @@ class Continuous(PagedClient):
         return Answer.from_rows(reply.body, "open_time:ns open high low close volume")
 
 
-def provider(url: str) -> Provider:
+def provider(url: str, *clients: type[Continuous]) -> Provider:
     @frozen
     class Config:
         endpoints: dict[str, str] = field(factory=lambda: {"api": url})
 
-    return Provider(name="rolls", clients=(Continuous,), config=Config)
+    return Provider(name="rolls", clients=clients or (Continuous,), config=Config)
 
 
 @pytest.fixture
@@ -264,6 +264,22 @@ def test_pieces_need_a_cache_where_a_series_may_be_restated(desk: Desk, server: 
     manager = desk.manager(provider(server.url), use_cache=False)
     with pytest.raises(RequestError, match="restated"):
         list(manager.iter_data("@ES", START, END, "1h"))
+
+
+class Mirror(Continuous):
+    spec = evolve(Continuous.spec, source="mirror")
+
+
+def test_an_audit_after_a_roll_leaves_the_old_history_as_it_was(
+    desk: Desk, venue: Rolls, server: Server
+) -> None:
+    manager = desk.manager(provider(server.url, Continuous, Mirror))
+    shifts(manager)
+    venue.shift = 12.25
+    assert manager.audit("@ES", START, END + 24 * HOUR, "1h").complete
+    server.asked.clear()
+    assert shifts(manager) == {0.0}
+    assert server.count() == 0
 
 
 def test_tasks_of_one_process_take_turns(desk: Desk, venue: Rolls, server: Server) -> None:

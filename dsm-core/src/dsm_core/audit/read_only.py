@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from dsm_core.cache import CacheBatch, CacheStore
+from dsm_core.cache import CacheBatch, CacheStore, Cleared
 from dsm_core.cache.read import CachedRows
 from dsm_core.model.series import SeriesKey
 from dsm_core.model.time_range import TimeRange
@@ -44,6 +44,10 @@ class ReadOnlyCache(CacheStore):
     def fold(self, key: SeriesKey, schema: ChartSchema, *, now: int) -> int:
         """Fold nothing."""
         return 0
+
+    def clear(self, keep: Callable[[SeriesKey], bool] = lambda _: False) -> Cleared:
+        """Remove nothing: that a venue restated a series is for the next call to mend."""
+        return Cleared()
 
     def has_rows_before(self, key: SeriesKey, schema: ChartSchema, t: int) -> bool:
         """Whether the other cache has a row before ``t``."""
