@@ -5,10 +5,10 @@ Public names are loaded when first used, so that importing the package costs nex
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dsm_core._version import __version__
+from dsm_core.lazy import loader
 
 if TYPE_CHECKING:
     from dsm_core.aio import AsyncDataSourceManager
@@ -90,13 +90,7 @@ _HOMES = {
     "show_progress": "progress",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = loader(__name__, _HOMES, globals())
 
 
 def __dir__() -> list[str]:

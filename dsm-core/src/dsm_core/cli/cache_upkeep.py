@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dsm_core.cli.consent import confirm
 from dsm_core.cli.console import say_note
-from dsm_core.cli.failure import ExitCode
 from dsm_core.cli.grid_text import grid_lines
 from dsm_core.cli.options import cache_dir_option, config_option, debug_option, json_option
 from dsm_core.cli.store import open_store
@@ -95,7 +94,7 @@ def clear(
     meant = [series for series in (*store.ls(), *store.damaged()) if matches(series.key, glob)]
     documents = [held for held in store.documents() if glob is None or fnmatchcase(held.name, glob)]
     if (meant or documents) and not yes:
-        _ask(ctx, f"Remove {sum_text(meant, documents)} from {store.root}?")
+        confirm(ctx, f"Remove {sum_text(meant, documents)} from {store.root}?")
     keys, names = {series.key for series in meant}, {held.name for held in documents}
     removed = store.clear(lambda key: key not in keys)
     beside = store.clear_documents(lambda name: name not in names)
@@ -105,14 +104,6 @@ def clear(
         click.echo(json.dumps(told))
         return
     say_note(f"Removed {_parts_text(removed.series, beside.documents, files, size)}.")
-
-
-def _ask(ctx: click.Context, question: str) -> None:
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise click.UsageError(f"{question} There is nobody to ask; add --yes.")
-    if not click.confirm(question, err=True):
-        say_note("Nothing was removed.")
-        ctx.exit(ExitCode.OTHER)
 
 
 def _group(series: CachedSeries) -> tuple[str, ...]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from dsm_core.cli.consent import confirm
 from dsm_core.cli.console import say_note
-from dsm_core.cli.failure import ExitCode
 from dsm_core.cli.grid_text import grid_lines
 from dsm_core.cli.options import cache_dir_option, config_option, debug_option, json_option
 from dsm_core.cli.store import open_store
@@ -81,17 +80,9 @@ def clear(
             raise _unknown(name)
     meant = len(set(names)) or len(room.ls())
     if meant and not yes:
-        _ask(ctx, f"Remove {meant} object{'s' * (meant != 1)} from {room.folder}?")
+        confirm(ctx, f"Remove {meant} object{'s' * (meant != 1)} from {room.folder}?")
     gone = room.clear(names or None)
     say_note(f"Removed {gone} object{'s' * (gone != 1)}.")
-
-
-def _ask(ctx: click.Context, question: str) -> None:
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise click.UsageError(f"{question} There is nobody to ask; add --yes.")
-    if not click.confirm(question, err=True):
-        say_note("Nothing was removed.")
-        ctx.exit(ExitCode.OTHER)
 
 
 def _unknown(name: str) -> click.UsageError:

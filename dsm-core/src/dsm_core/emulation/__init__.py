@@ -6,8 +6,9 @@ aiohttp, the extra ``dsm-core[emulator]``, so names are loaded when first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from dsm_core.lazy import loader
 
 if TYPE_CHECKING:
     from dsm_core.emulation.clock import Clock, from_ms, to_ms
@@ -75,13 +76,7 @@ _HOMES = {
     "to_ms": "clock",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = loader(__name__, _HOMES, globals())
 
 
 def __dir__() -> list[str]:

@@ -5,8 +5,9 @@ Names are loaded when first used, so that listing providers imports no Arrow.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from dsm_core.lazy import loader
 
 if TYPE_CHECKING:
     from dsm_core.plugins.answer import Answer
@@ -66,8 +67,4 @@ _HOMES = {
     "hookimpl": "hookspecs",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = loader(__name__, _HOMES, globals())
