@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from binance.venues import NOW, Desk, utc
+from binance.fixtures import desk
+from binance.venues import NOW, utc
 from dsm_binance.emulator import Emulator, Listing, Outage
 from dsm_core.cache import CacheStore
+
+__all__ = ["desk", "store", "venue"]
 
 LISTINGS = (
     Listing("BTCUSDT"),
@@ -25,14 +28,6 @@ def venue() -> Iterator[Emulator]:
         listings=LISTINGS, outages=[Outage(utc(2024, 3, 1, 2), utc(2024, 3, 1, 5, 30))], now=NOW
     ) as running:
         yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    """Makes managers; their cache is the one of `store`."""
-    made = Desk(tmp_path)
-    with made.stack:
-        yield made
 
 
 @pytest.fixture

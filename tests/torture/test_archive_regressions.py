@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,19 +18,6 @@ from torture.scale import count
 
 MIDNIGHT = utc(2024, 6, 12)
 STEPS = {"1s": timedelta(seconds=1), "1m": MINUTE, "15m": 15 * MINUTE, "1h": HOUR, "4h": 4 * HOUR}
-
-
-@pytest.fixture
-def venues() -> Iterator[Venues]:
-    with ExitStack() as stack:
-        yield lambda **given: stack.enter_context(Emulator(**({"now": NOW} | given)))
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(tmp_path)
-    with made.stack:
-        yield made
 
 
 @pytest.fixture(scope="module")

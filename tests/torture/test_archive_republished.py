@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -69,19 +67,6 @@ with DataSourceManager("spot", "binance", cache_dir=given["cache"], config=given
     manager.subscribe(count)
     manager.refresh()
 """
-
-
-@pytest.fixture
-def venues() -> Iterator[Venues]:
-    with ExitStack() as stack:
-        yield lambda **given: stack.enter_context(Emulator(**({"now": NOW} | given)))
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(tmp_path)
-    with made.stack:
-        yield made
 
 
 def manager_of(desk: Desk, venue: Any, **given: Any) -> DataSourceManager:

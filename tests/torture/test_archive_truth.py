@@ -6,7 +6,6 @@ import hashlib
 import random
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -59,19 +58,6 @@ def truthful() -> Iterator[Emulator]:
     """A venue whose REST has the true rows of the day."""
     with Emulator(now=NOW) as venue:
         yield venue
-
-
-@pytest.fixture
-def venues() -> Iterator[Venues]:
-    with ExitStack() as stack:
-        yield lambda **given: stack.enter_context(Emulator(**({"now": NOW} | given)))
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(tmp_path)
-    with made.stack:
-        yield made
 
 
 def truth(venue: Emulator) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import warnings
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,13 +25,6 @@ HOUR = timedelta(hours=1)
 SYMBOL: dict[str, Any] = {"symbol": "BTCUSDT", "interval": "1h", "provider": "binance"}
 MONTH = "data/spot/monthly/klines/BTCUSDT/1h/BTCUSDT-1h-2024-04.zip"
 BARS = 2000
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(tmp_path)
-    with made.stack:
-        yield made
 
 
 def test_every_cell_that_was_republished_is_found_by_an_audit_and_no_other(desk: Desk) -> None:

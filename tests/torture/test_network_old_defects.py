@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from binance.venues import NOW, Desk, Venues, gaps, utc
-from dsm_binance.emulator import Emulator, Fault
+from binance.venues import Desk, Venues, gaps, utc
+from dsm_binance.emulator import Fault
 from dsm_core.errors import IncompleteDataWarning, RateLimitError
-
-
-@pytest.fixture
-def venues() -> Iterator[Venues]:
-    with ExitStack() as stack:
-
-        def start(**given: Any) -> Emulator:
-            return stack.enter_context(Emulator(**({"now": NOW} | given)))
-
-        yield start
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(tmp_path)
-    with made.stack:
-        yield made
 
 
 @pytest.mark.parametrize("status", ["418", "429"])

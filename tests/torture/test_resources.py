@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import statistics
 import sys
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from attrs import frozen
+from attrs import define, field, frozen
 
 from binance.venues import MINUTE, Desk, utc
 from dsm_binance.emulator import Emulator
@@ -27,8 +28,10 @@ START = utc(2024, 6, 14, 12, 0, 30)
 POLLS = count(70, 24 * 60)
 WARM = count(25, 240)
 SYMBOLS = ["BTCUSDT", "ETHUSDT"]
-# What the rest of a run may leave: a thousandth of what a leak of one answer a poll would.
-MOST_BYTES = count(400_000, 1_500_000)
+# Memory is read that often; a leak grows from one time to the next, what is made once does so once.
+EVERY = count(9, 60)
+# What a poll may leave: names and times that are kept by design. One answer is many times that.
+MOST_BYTES = count(8_000, 1_250)
 # Threads of pools are made when they are first needed: a short warm-up may leave some unmade. A leak of one
 # a poll would be ten times as many.
 UNFILLED = count(4, 0)
@@ -65,13 +68,6 @@ def venue() -> Iterator[Emulator]:
         yield made
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(tmp_path)
-    with made.stack:
-        yield made
-
-
 @pytest.fixture(autouse=True)
 def _traced() -> Iterator[None]:
     tracemalloc.start()
@@ -79,12 +75,36 @@ def _traced() -> Iterator[None]:
     tracemalloc.stop()
 
 
-def check_flat(before: Use, after: Use) -> None:
-    assert after.allocated - before.allocated <= MOST_BYTES
-    assert after.descriptors <= before.descriptors + 2
-    assert after.threads <= before.threads + UNFILLED
-    assert after.tasks <= before.tasks
-    tally("polls with flat resources", injected=POLLS - WARM, survived=POLLS - WARM)
+@define
+class Watch:
+    """What is held in the course of many rounds."""
+
+    warm: int
+    every: int
+    most: int = MOST_BYTES
+    """Bytes that a round may leave."""
+    seen: list[Use] = field(factory=list)
+    _kept: list[tracemalloc.Snapshot] = field(factory=list)
+
+    def after(self, number: int) -> None:
+        """Look, when it is time to, after round ``number``, the first of which is 1."""
+        if number >= self.warm and (number - self.warm) % self.every == 0:
+            self.seen.append(Use.now())
+            if len(self.seen) == 1:
+                self._kept.append(tracemalloc.take_snapshot())
+
+    def check_flat(self) -> None:
+        """Between two looks nothing grows, but now and then by something that is made once."""
+        first, last = self.seen[0], self.seen[-1]
+        grown = [after.allocated - before.allocated for before, after in pairwise(self.seen)]
+        if statistics.median(grown) > self.most * self.every:
+            changes = tracemalloc.take_snapshot().compare_to(self._kept[0], "lineno")[:20]
+            pytest.fail(f"grew by {grown}:\n" + "\n".join(map(str, changes)))
+        assert last.descriptors <= first.descriptors + 2
+        assert last.threads <= first.threads + UNFILLED
+        assert last.tasks <= first.tasks
+        rounds = len(grown) * self.every
+        tally("polls with flat resources", injected=rounds, survived=rounds)
 
 
 def last_closed(venue: Emulator) -> datetime:
@@ -116,14 +136,13 @@ VERBS: dict[str, Callable[[DataSourceManager, datetime], None]] = {
 def test_a_day_of_polling_leaves_nothing_behind(verb: str, venue: Emulator, desk: Desk) -> None:
     manager = desk.manager(venue, provider="binance")
     many(manager, last_closed(venue))
-    before = Use.now()
+    watch = Watch(WARM, EVERY)
     for number in range(POLLS):
-        if number == WARM:
-            before = Use.now()
         venue.clock.advance(MINUTE)
         VERBS[verb](manager, last_closed(venue))
         venue.clear_requests()
-    check_flat(before, Use.now())
+        watch.after(number + 1)
+    watch.check_flat()
 
 
 def test_a_day_of_asynchronous_polling_leaves_nothing_behind(venue: Emulator, desk: Desk) -> None:
@@ -134,30 +153,28 @@ def test_a_day_of_asynchronous_polling_leaves_nothing_behind(venue: Emulator, de
         )
         assert [frame.index[-1] for frame in frames] == [closed, closed]
 
-    async def day() -> tuple[Use, Use]:
+    async def day() -> None:
+        watch = Watch(WARM, EVERY)
         async with desk.async_manager(venue, provider="binance") as manager:
-            before = Use.now()
             for number in range(POLLS):
-                if number == WARM:
-                    before = Use.now()
                 venue.clock.advance(MINUTE)
                 await poll(manager)
                 venue.clear_requests()
-            return before, Use.now()
+                watch.after(number + 1)
+            watch.check_flat()
 
-    check_flat(*asyncio.run(day()))
+    asyncio.run(day())
 
 
 def test_managers_that_come_and_go_leave_nothing_behind(venue: Emulator, desk: Desk) -> None:
-    before = Use.now()
+    watch = Watch(count(4, 40), count(2, 10), 8_000)
     for number in range(count(12, 200)):
-        if number == count(5, 40):
-            before = Use.now()
         with DataSourceManager(**_given(desk, venue)) as manager:
             one(manager, last_closed(venue))
-        venue.clock.advance(timedelta(minutes=1))
+        venue.clock.advance(MINUTE)
         venue.clear_requests()
-    check_flat(before, Use.now())
+        watch.after(number + 1)
+    watch.check_flat()
 
 
 def _given(desk: Desk, venue: Emulator) -> dict[str, Any]:

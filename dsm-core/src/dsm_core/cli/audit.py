@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypedDict, TypeVar, Unpack
+from typing import Final, TypeVar, Unpack
 
 import click
 
-from dsm_core.cli.options import check_range, format_option, series_options
+from dsm_core.cli.options import RangeArguments, check_range, format_option, series_options
 
 __all__ = ["AuditArguments", "audit"]
 
@@ -25,19 +25,10 @@ Exit codes:
 """
 
 
-class AuditArguments(TypedDict):
+class AuditArguments(RangeArguments):
     """What the command line of an audit says."""
 
     symbol: str | None
-    interval: str | None
-    last: str | int | None
-    start: str | None
-    end: str | None
-    market: str | None
-    provider: str | None
-    chart_type: str | None
-    cache_dir: Path | None
-    config: Path | None
     sources: tuple[str, ...] | None
     columns: tuple[str, ...] | None
     options: dict[str, str]

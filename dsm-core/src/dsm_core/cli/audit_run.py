@@ -16,6 +16,7 @@ from dsm_core.cli.audit import AuditArguments
 from dsm_core.cli.console import say_note
 from dsm_core.cli.failure import ExitCode
 from dsm_core.cli.lines import gap_facts
+from dsm_core.cli.options import range_call
 from dsm_core.cli.progress import shown_progress
 from dsm_core.cli.sink import opened_sink
 from dsm_core.manager import DataSourceManager
@@ -55,12 +56,7 @@ def run_audit(asked: AuditArguments, *, form: str, output: Path | None) -> ExitC
 
 
 def _call(asked: AuditArguments) -> dict[str, Any]:
-    return {
-        "symbol": asked["symbol"],
-        "start_time": asked["start"],
-        "end_time": asked["end"],
-        "interval": asked["interval"],
-        "last": asked["last"],
+    return range_call(asked["symbol"], asked) | {
         "columns": asked["columns"],
         "options": asked["options"] or None,
         "use_cache": not asked["no_cache"],

@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from dsm_core.cli.console import say, say_note
-from dsm_core.cli.options import SeriesArguments
+from dsm_core.cli.options import SeriesArguments, range_call
 from dsm_core.cli.progress import shown_progress
 from dsm_core.cli.rows import WRITERS, iso_time
 from dsm_core.cli.sink import opened_sink
@@ -71,12 +71,7 @@ def _manager(asked: SeriesArguments) -> Iterator[DataSourceManager]:
 
 
 def _call(asked: SeriesArguments) -> dict[str, Any]:
-    return {
-        "symbol": asked["symbol"],
-        "start_time": asked["start"],
-        "end_time": asked["end"],
-        "interval": asked["interval"],
-        "last": asked["last"],
+    return range_call(asked["symbol"], asked) | {
         "columns": asked["columns"],
         "enforce_source": asked["source"],
         "options": asked["options"] or None,

@@ -13,6 +13,7 @@ from dsm_core.cli.logs import log_options
 
 __all__ = [
     "Debug",
+    "RangeArguments",
     "SeriesArguments",
     "cache_dir_option",
     "check_range",
@@ -22,6 +23,7 @@ __all__ = [
     "jobs_option",
     "json_option",
     "list_option",
+    "range_call",
     "series_arguments",
     "series_options",
 ]
@@ -37,10 +39,9 @@ class Debug:
     on: bool = False
 
 
-class SeriesArguments(TypedDict):
-    """What :func:`series_arguments` hands to a command."""
+class RangeArguments(TypedDict):
+    """What :func:`series_options` hands to a command."""
 
-    symbol: str
     interval: str | None
     last: str | int | None
     start: str | None
@@ -48,11 +49,17 @@ class SeriesArguments(TypedDict):
     market: str | None
     provider: str | None
     chart_type: str | None
+    cache_dir: Path | None
+    config: Path | None
+
+
+class SeriesArguments(RangeArguments):
+    """What :func:`series_arguments` hands to a command."""
+
+    symbol: str
     source: str
     columns: tuple[str, ...] | None
     options: dict[str, str]
-    cache_dir: Path | None
-    config: Path | None
     no_cache: bool
 
 
@@ -213,3 +220,14 @@ def check_range(last: str | int | None, start: str | None, chart_type: str | Non
         raise click.UsageError("Say which bars: --last 7d, or --start and --end.")
     if last is not None and start is not None:
         raise click.UsageError("--last and --start exclude each other.")
+
+
+def range_call(symbol: str | None, asked: RangeArguments) -> dict[str, Any]:
+    """Keywords of a call that say which bars."""
+    return {
+        "symbol": symbol,
+        "start_time": asked["start"],
+        "end_time": asked["end"],
+        "interval": asked["interval"],
+        "last": asked["last"],
+    }

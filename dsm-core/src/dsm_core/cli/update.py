@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
+from typing import TYPE_CHECKING, Final, Unpack
 
 import click
 
 from dsm_core.cli.console import say_note
 from dsm_core.cli.options import (
+    RangeArguments,
     cache_dir_option,
     check_range,
     config_option,
@@ -16,6 +17,7 @@ from dsm_core.cli.options import (
     jobs_option,
     json_option,
     list_option,
+    range_call,
     series_options,
 )
 
@@ -35,19 +37,8 @@ A list file:
 """
 
 
-class _RangeArguments(TypedDict):
-    """What :func:`series_options` hands over."""
-
+class _PrefetchArguments(RangeArguments):
     symbol: str | None
-    interval: str | None
-    last: str | int | None
-    start: str | None
-    end: str | None
-    market: str | None
-    provider: str | None
-    chart_type: str | None
-    cache_dir: Path | None
-    config: Path | None
 
 
 @click.command(epilog=_LIST)
@@ -105,7 +96,7 @@ def prefetch(
     list_file: Path | None,
     jobs: int,
     as_json: bool,
-    **asked: Unpack[_RangeArguments],
+    **asked: Unpack[_PrefetchArguments],
 ) -> None:
     """Bring a range, or all ranges of a list, into the cache.
 
@@ -125,11 +116,11 @@ def prefetch(
     if list_file is not None:
         lines = keep.prefetch_list(made_with, _wishes(list_file), jobs)
     else:
-        lines = [keep.prefetch_one(made_with, _call(asked))]
+        lines = [keep.prefetch_one(made_with, range_call(asked["symbol"], asked))]
     ctx.exit(print_lines(lines, as_json=as_json))
 
 
-def _check(asked: _RangeArguments, list_file: Path | None) -> None:
+def _check(asked: _PrefetchArguments, list_file: Path | None) -> None:
     if list_file is None:
         if asked["symbol"] is None:
             raise click.UsageError("Say what: SYMBOL INTERVAL and a range, or --list FILE.")
@@ -139,16 +130,6 @@ def _check(asked: _RangeArguments, list_file: Path | None) -> None:
         if asked.get(name) is not None:
             word = "SYMBOL" if name == "symbol" else f"--{name}"
             raise click.UsageError(f"{word} and --list exclude each other: the list tells series and ranges.")
-
-
-def _call(asked: _RangeArguments) -> dict[str, Any]:
-    return {
-        "symbol": asked["symbol"],
-        "interval": asked["interval"],
-        "last": asked["last"],
-        "start_time": asked["start"],
-        "end_time": asked["end"],
-    }
 
 
 def _wishes(path: Path) -> tuple[Wish, ...]:
