@@ -20,7 +20,7 @@ test: $(STAMP)  ## Run all tests, a file at a time on each core
 
 torture: $(STAMP)  ## Faults by the million, under an hour; a table of what was survived at the end
 	@rm -f $(TALLY)
-	@DSM_TORTURE=full DSM_TORTURE_TALLY=$(TALLY) $(BIN)/python -m pytest -q -n 2 --dist load tests/torture; \
+	@DSM_TORTURE=full DSM_TORTURE_TALLY=$(TALLY) $(BIN)/python -m pytest -q -n 2 --dist worksteal tests/torture; \
 	status=$$?; PYTHONPATH=tests $(BIN)/python -m torture.report $(TALLY) && exit $$status
 
 check: $(STAMP)  ## The one gate: format, lint, types, import layers, tests, docs' code

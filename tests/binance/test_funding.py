@@ -14,7 +14,14 @@ from binance.funding_frames import answering, assert_same, frame, told
 from binance.funding_venue import LISTINGS, NOW
 from binance.venues import Desk, Venues, gaps, sent, sources, utc
 from dsm_binance.emulator import Emulator, Fault, Listing
-from dsm_core.errors import IncompleteDataWarning, RequestError, SymbolNotFoundError
+from dsm_core.errors import (
+    AllSourcesFailedError,
+    IncompleteDataWarning,
+    ProtocolChangedError,
+    RequestError,
+    SymbolNotFoundError,
+)
+from dsm_core.testing import LoopbackServer, Request, Response
 
 HOUR = timedelta(hours=1)
 FUNDING: dict[str, Any] = {"chart_type": "funding_rate"}
@@ -333,6 +340,37 @@ def test_rates_of_a_failing_source_are_taken_from_the_other(venues: Venues, desk
     data = manager.query("XECUSDT", "2026-07", "2026-07", on_gaps="raise")
     assert_same(data.to_pandas(), frame("XECUSDT", told(venue, "um", "XECUSDT", utc(2026, 7), utc(2026, 8))))
     assert sources(data) == ["rest"]
+
+
+AUGUST: dict[str, Any] = {"symbol": "XUSDT", "fundingTime": 1_786_089_600_000, "fundingRate": "0.0001"}
+
+
+@pytest.mark.parametrize(
+    ("row", "info"),
+    [
+        (AUGUST | {"fundingTime": 2**64 - 1}, []),
+        (AUGUST | {"fundingTime": "soon"}, []),
+        ({"symbol": "XUSDT", "fundingRate": "0.0001"}, []),
+        (AUGUST, [{"symbol": "XUSDT"}]),
+        (AUGUST, [{"symbol": "XUSDT", "fundingIntervalHours": "few"}]),
+    ],
+    ids=["a time of no table", "a time of words", "no time", "no interval", "an interval of words"],
+)
+def test_a_settlement_that_cannot_be_read_is_the_venues_fault_and_not_the_clients(
+    row: dict[str, Any], info: list[Any], desk: Desk
+) -> None:
+    bodies = {"fundingRate": [row], "fundingInfo": info}
+
+    def answer(request: Request) -> Any:
+        clock = {"serverTime": int(NOW.timestamp() * 1000)}
+        return Response(json=bodies.get(request.path.rpartition("/")[2], clock))
+
+    with LoopbackServer(answer) as server:
+        endpoints = dict.fromkeys(("um", "vision"), server.url)
+        manager = desk.manager(endpoints, "um", clock=lambda: NOW, **FUNDING)
+        with pytest.raises(AllSourcesFailedError) as caught:
+            manager.query("XUSDT", utc(2026, 8, 7), utc(2026, 8, 8), enforce_source="rest")
+    assert isinstance(caught.value.__cause__, ProtocolChangedError)
 
 
 def test_a_month_whose_rest_part_failed_says_so_and_heals(venues: Venues, desk: Desk) -> None:

@@ -24,7 +24,7 @@ UPDATE = """
 with show_progress(manager):
     lines = manager.update()
 """
-WHOLE = re.compile(r"2 series, (\d+)/\1 parts, \d+ requests, \d+\.\d MB")
+WHOLE = re.compile(r"2 series, (\d+)/\1 parts, \d+ requests, [\d.]+ [kM]?B")
 
 
 @pytest.fixture

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from cli.running import Run, Shell
 from dsm_core.cache import CacheStore
+from dsm_core.cache.paths import series_folder
 from dsm_core.model.series import SeriesKey
 
 DAY = ("--market", "um", "--start", "2024-03-04", "--end", "2024-03-04")
 DAY_S = 86_400
+KEY = "binance/futures_usdt/klines/BTCUSDT/1h"
 
 
 @pytest.fixture
@@ -47,7 +53,7 @@ def test_prune_keeps_what_was_used_last(run: Run, held: Path) -> None:
 def test_prune_removes_what_is_older(run: Run, held: Path) -> None:
     result = run("cache", "prune", "--older-than", "25d")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "removed 1 file, 0.0 MB; 0.0 MB held." in result.stderr
+    assert re.search(r"removed 1 file, \d\.\d kB; \d+(\.\d)? kB held\.", result.stderr)
     assert intervals(held) == ["2h", "4h"]
     assert run("cache", "prune", "--older-than", "2w").exit_code == 0
     assert intervals(held) == ["4h"]
@@ -64,7 +70,7 @@ def test_prune_takes_the_limit_of_the_configuration(
 ) -> None:
     result = run("cache", "prune")
     assert result.exit_code == 2
-    assert "--max-size 20GB, or --older-than 90d" in result.stderr
+    assert "--max-size 20GB, or --older-than 90d; cache.max_size of the configuration" in result.stderr
     monkeypatch.setenv("DSM_CACHE_MAX_SIZE", "1 kB")
     assert run("cache", "prune").exit_code == 0
     assert intervals(held) == []
@@ -81,10 +87,25 @@ def test_prune_refuses_what_is_no_bound(run: Run, held: Path, option: str, value
     assert len(intervals(held)) == 3
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--older-than", "old", "'old' is no span; write one such as 90d"),
+        ("--older-than", "99999999d", "'99999999d' is too large; a count has six digits at most"),
+        ("--max-size", "99999999999999999999GB", "'99999999999999999999GB' is too large"),
+        ("--max-size", "9" * 5000, "is too large"),
+    ],
+)
+def test_prune_tells_what_is_too_large(run: Run, held: Path, option: str, value: str, told: str) -> None:
+    result = run("cache", "prune", option, value)
+    assert (result.exit_code, told in result.stderr) == (2, True)
+    assert len(intervals(held)) == 3
+
+
 def test_prune_leaves_what_another_program_uses(run: Run, held: Path) -> None:
     with CacheStore(held).using(SeriesKey.parse("binance/futures_usdt/klines/BTCUSDT/1h")):
         result = run("cache", "prune", "--max-size", "1kB")
-    assert "removed 2 files, 0.0 MB, 1 in use left alone" in result.stderr
+    assert re.search(r"removed 2 files, \d+(\.\d)? kB, 1 in use left alone", result.stderr)
     assert intervals(held) == ["1h"]
 
 
@@ -134,3 +155,83 @@ def test_repair_leaves_what_it_cannot_mend_and_says_so(run: Run, held: Path) -> 
     assert result.exit_code == 3
     assert "2024.arrow: left as it is" in result.stdout
     assert (unknown / "2024.arrow").exists()
+
+
+def flip_a_byte(file: Path) -> None:
+    """In the rows, so that the footer still tells what they were."""
+    body = bytearray(file.read_bytes())
+    body[len(body) // 4] ^= 0xFF
+    file.write_bytes(body)
+
+
+def lose_the_footer(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("harm", [flip_a_byte, lose_the_footer])
+@pytest.mark.parametrize("repairs", [True, False])
+def test_what_a_damaged_file_held_is_fetched_by_the_next_update(
+    run: Run, held: Path, harm: Callable[[Path], None], repairs: bool
+) -> None:
+    file = next(held.rglob("BTCUSDT/1h/*.arrow"))
+    harm(file)
+    if repairs:
+        result = run("cache", "repair")
+        assert (result.exit_code, result.stdout) == (0, f"{file}.corrupt: set aside\n")
+    assert run("update", "*/BTCUSDT/1h").exit_code == 0
+    asked = run("get", "BTCUSDT", "1h", *DAY, "--source", "cache", "--strict", "--format", "csv")
+    assert (asked.exit_code, len(asked.stdout.splitlines())) == (0, 25)
+
+
+def test_a_call_that_meets_a_lost_footer_leaves_the_rest_to_update(run: Run, held: Path) -> None:
+    days = ("--market", "um", "--start", "2024-03-05", "--end", "2024-03-06")
+    run("prefetch", "BTCUSDT", "1h", *days)
+    lose_the_footer(next(held.rglob("BTCUSDT/1h/*.arrow")))
+    met = run("get", "BTCUSDT", "1h", *DAY, "--strict")
+    assert met.exit_code == 0
+    assert "set aside" in met.stderr
+    other = (*days, "--source", "cache", "--strict")
+    assert run("get", "BTCUSDT", "1h", *other).exit_code == 3
+    assert run("update", "*/BTCUSDT/1h").exit_code == 0
+    assert run("get", "BTCUSDT", "1h", *other).exit_code == 0
+
+
+def test_repair_says_which_files_update_will_not_fetch(run: Run, held: Path) -> None:
+    file = next(held.rglob("BTCUSDT/1h/*.arrow"))
+    long = held / "/".join(series_folder(evolve(SeriesKey.parse(KEY), symbol="X" * 200)).split("/"))
+    long.mkdir(parents=True)
+    lose_the_footer(Path(shutil.copy(file, long)))
+    result = run("cache", "repair")
+    assert result.exit_code == 3
+    assert "which series it is cannot be told from its folder" in result.stdout
+
+
+def test_ls_and_verify_agree_on_what_repair_left(run: Run, held: Path) -> None:
+    file = next(held.rglob("BTCUSDT/1h/*.arrow"))
+    lose_the_footer(file)
+    assert run("cache", "repair").exit_code == 0
+    listed = json.loads(run("cache", "ls", "--json").stdout)
+    assert [one["kind"] for one in listed] == ["series"] * 3
+    verified = run("cache", "verify", "--json")
+    assert verified.exit_code == 0
+    told = json.loads(verified.stdout)
+    assert (told["files"], told["damaged"], told["set_aside"]) == (3, [], [f"{file}.corrupt"])
+    assert "3 files, 0 damaged, 1 set aside" in run("cache", "verify").stderr
+
+
+def test_a_prefetch_that_does_not_fit_says_so(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DSM_CACHE_MAX_SIZE", "3kB")
+    result = run("prefetch", "BTCUSDT", "1h", *DAY)
+    assert result.exit_code == 3
+    assert result.stderr.count("cache.max_size is 3.0 kB; 0 B are held. Raise it") == 1
+    assert result.stdout.startswith(f"{KEY}: 24 new rows, ")
+    assert result.stdout.endswith(", not all of it stayed in the cache\n")
+
+
+def test_the_reason_why_a_prefetch_did_not_stay_is_on_stderr(shell: Shell) -> None:
+    done = shell("prefetch", "BTCUSDT", "1h", *DAY, "--json", DSM_CACHE_MAX_SIZE="3kB")
+    assert done.returncode == 3
+    assert done.stderr.count("cache.max_size is 3.0 kB") == 1
+    (line,) = json.loads(done.stdout)["series"]
+    assert (line["rows"], line["partial"]) == (24, True)
+    assert "cache.max_size is 3.0 kB" in line["room_problem"]

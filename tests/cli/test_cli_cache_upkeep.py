@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from dsm_core.cache import CacheStore
 from dsm_core.cache.opened import OPENED
 from dsm_core.cli.store import open_store
 from dsm_core.model import SeriesKey, TimeRange, to_ns
+from dsm_core.model.wording import size_text
 from dsm_core.schema.chart_type import KLINES
 
 DAY = ("--market", "spot", "--start", "2024-03-01", "--end", "2024-03-01")
@@ -83,7 +85,8 @@ def test_clear_removes_what_the_glob_means_and_the_empty_folders(run: Run, held:
 
 def test_clear_of_nothing_removes_nothing_and_asks_nobody(run: Run, held: Path) -> None:
     result = run("cache", "clear", "DOGE*")
-    assert (result.exit_code, result.stderr) == (0, "Removed 0 series, 0 files, 0.0 MB.\n")
+    told = "Nothing is held that 'DOGE*' means; `dsm cache ls` lists what is.\n"
+    assert (result.exit_code, result.stderr) == (0, told)
     assert len(listed(run)) == 3
 
 
@@ -133,7 +136,7 @@ def test_clear_asks_for_documents_and_damaged_series_too(run: Run, worn: Path) -
 
 def test_clear_removes_a_damaged_series_by_its_symbol(run: Run, worn: Path) -> None:
     told = json.loads(run("cache", "clear", "ETH*", "--yes", "--json").stdout)
-    assert told == {"series": 1, "documents": 0, "files": 1, "bytes": 100}
+    assert told == {"series": 1, "documents": 0, "files": 1, "bytes": 100, "newer": 0}
     assert not (worn / "binance" / "spot" / "klines" / "ETHUSDT").exists()
 
 
@@ -215,3 +218,49 @@ def test_a_command_reads_the_other_caches_that_the_configuration_names(held: Pat
     store = open_store(place / "empty", config)
     assert store.ls() == []
     assert len(store.read(SeriesKey.parse(BTC), KLINES, day).table) == 24
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["ls", "verify", "stats", "repair", "prune", "clear", "quarantine", "quarantine ls", "quarantine clear"],
+)
+def test_a_mistyped_folder_is_no_empty_cache(run: Run, held: Path, command: str) -> None:
+    result = run("cache", *command.split(), "--cache-dir", str(held / "nowhere"))
+    assert result.exit_code == 2
+    assert "nowhere' does not exist" in result.stderr
+    assert not (held / "nowhere").exists()
+
+
+def test_a_cache_that_was_never_made_is_whole_and_told(run: Run, place: Path) -> None:
+    result = run("cache", "verify")
+    assert result.exit_code == 0
+    assert result.stderr == f"{place / 'cache'} (there is no such folder yet): 0 files, 0 damaged\n"
+
+
+def test_sizes_are_told_in_the_unit_that_reads_best(run: Run, held: Path) -> None:
+    file = next(path for path in held.rglob("*.arrow") if "1m" in str(path))
+    size = size_text(file.stat().st_size)
+    assert size.endswith(" kB")
+    for command in ("ls", "stats"):
+        assert f" {size} " in run("cache", command).stdout
+    aside = file.with_name(f"{file.name}.corrupt")
+    aside.write_bytes(b"x" * 100)
+    file.unlink()
+    assert re.search(r"ETHUSDT/1h +1 +24 +\d\.\d kB ", run("cache", "ls").stdout)
+    assert re.search(r" 100 B  damaged", run("cache", "ls").stdout)
+
+
+@pytest.mark.parametrize("command", ["ls", "verify", "stats", "repair", "prune", "clear", "quarantine ls"])
+def test_every_command_of_the_cache_takes_the_same_options(run: Run, held: Path, command: str) -> None:
+    usage = run("cache", *command.split(), "--help").stdout
+    for option in ("--json", "--cache-dir", "--config", "--debug", "--verbose", "--log-json"):
+        assert option in usage
+
+
+def test_the_quarantine_takes_the_options_of_its_list(run: Run, held: Path) -> None:
+    for arguments in ((), ("ls",)):
+        result = run("cache", "quarantine", *arguments, "--cache-dir", str(held), "--json")
+        assert (result.exit_code, json.loads(result.stdout)) == (0, [])
+    assert json.loads(run("cache", "quarantine", "clear", "--yes", "--json").stdout) == {"objects": 0}
+    assert "--json" in run("cache", "quarantine", "show", "--help").stdout
+    assert "Commands:" in run("cache", "quarantine", "--help").stdout

@@ -72,7 +72,7 @@ def test_cache_ls_lists_each_series(run: Run, place: Path) -> None:
     run(*DAY)
     run("get", "ETHUSDT", "1m", "--market", "um", *DAY[5:])
     lines = run("cache", "ls").stdout.splitlines()
-    assert lines[0].split() == ["series", "files", "rows", "kB", "first", "(UTC)", "last", "(UTC)"]
+    assert lines[0].split() == ["series", "files", "rows", "size", "first", "(UTC)", "last", "(UTC)"]
     assert [line.split()[0] for line in lines[1:]] == [
         "binance/futures_usdt/klines/ETHUSDT/1m",
         "binance/spot/klines/BTCUSDT/1h",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import socket
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -10,10 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from cli.running import Run, Shell, write_config
 from core.fake_dists import plugin_code, write_dist
 from dsm_binance.emulator import Emulator, Fault
+from dsm_core import __version__
+from dsm_core.cache.paths import series_folder
+from dsm_core.model.series import SeriesKey
 
 DAY = ("get", "BTCUSDT", "1h", "--market", "spot", "--start", "2024-03-01", "--end", "2024-03-01")
 
@@ -231,6 +236,30 @@ def test_files_set_aside_and_caches_that_are_gone_are_warned_of(run: Run, own: E
     assert detail.startswith(f"1 set aside, the first: {file}.corrupt. They serve no call")
     [(status, detail)] = of(result.stdout, "cache to read from")
     assert (status, detail.startswith(f"{place / 'gone'} cannot be read")) == ("warning", True)
+
+
+def test_files_of_which_nobody_knows_the_series_are_not_promised_to_come_back(
+    run: Run, own: Emulator, place: Path
+) -> None:
+    run(*DAY)
+    [file] = (place / "cache").rglob("*.arrow")
+    key = evolve(SeriesKey.parse("binance/spot/klines/BTCUSDT/1h"), symbol="X" * 200)
+    folder = place / "cache" / series_folder(key)
+    folder.mkdir(parents=True)
+    (folder / f"{file.name}.corrupt").write_bytes(b"x" * 100)
+    [(status, detail)] = of(run("doctor", "--offline").stdout, "damaged cache files")
+    assert status == "warning"
+    assert "1 set aside; of 1 no file tells which series it was" in detail
+    assert "`dsm prefetch`" in detail
+
+
+def test_the_versions_that_a_report_needs_are_told(run: Run, own: Emulator) -> None:
+    told = run("doctor", "--offline").stdout
+    assert of(told, "dsm-core") == [("ok", __version__)]
+    [(status, detail)] = of(told, "python")
+    assert (status, detail.split(",")[0]) == ("ok", f"CPython {platform.python_version()}")
+    checks = json.loads(run("doctor", "--offline", "--json").stdout)["checks"]
+    assert {check["name"]: check["detail"] for check in checks}["dsm-core"] == __version__
 
 
 def test_a_cache_that_is_switched_off_is_not_looked_at(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

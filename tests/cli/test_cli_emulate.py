@@ -2,56 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from cli.emulating import emulating, stop
 from cli.running import Run, Shell
 from dsm_core.config import load_config
 
 DAY = ("get", "BTCUSDT", "1h", "--start", "2024-03-01", "--end", "2024-03-01")
+VENUE = ("binance", "      cm:")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent as a POSIX signal")
-
-
-@contextmanager
-def emulating(*args: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The running command and the YAML that it printed."""
-    command = [sys.executable, "-m", "dsm_core", "emulate", "binance", *args]
-    env = {name: value for name, value in os.environ.items() if name != "DSM_CACHE_DIR"}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
-    ) as process:
-        assert process.stdout is not None
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if line.startswith("      cm:"):
-                break
-        try:
-            yield process, "".join(lines)
-        finally:
-            if process.poll() is None:
-                process.kill()
-
-
-def stop(process: subprocess.Popen[str], number: int = signal.SIGINT) -> str:
-    process.send_signal(number)
-    assert process.stderr is not None
-    said = process.stderr.read()
-    process.wait(timeout=10)
-    return said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_cleanly_and_its_folder_goes(place: Path, number: int) -> None:
-    with emulating() as (process, text):
+    with emulating(*VENUE) as (process, text):
         (place / "venue.yaml").write_text(text)
         cache = load_config(place / "venue.yaml", env={}).cache.dir
         assert cache is not None
@@ -65,7 +34,7 @@ def test_a_signal_ends_it_cleanly_and_its_folder_goes(place: Path, number: int) 
 
 def test_its_yaml_points_dsm_at_it(shell: Shell, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DSM_CACHE_DIR")
-    with emulating() as (process, text):
+    with emulating(*VENUE) as (process, text):
         (place / "dsm.yaml").write_text(text)
         assert shell("config", "check").returncode == 0
         done = shell(*DAY, "--format", "csv")
@@ -75,7 +44,10 @@ def test_its_yaml_points_dsm_at_it(shell: Shell, place: Path, monkeypatch: pytes
 
 
 def test_a_fault_is_shown_to_whom_it_is_meant_for(shell: Shell, place: Path) -> None:
-    with emulating("--fault", "403:.zip:times=all", "--fault", "451:klines:times=all") as (process, text):
+    with emulating(*VENUE, "--fault", "403:.zip:times=all", "--fault", "451:klines:times=all") as (
+        process,
+        text,
+    ):
         (place / "dsm.yaml").write_text(text)
         done = shell(*DAY)
         stop(process)

@@ -3,51 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import signal
 import socket
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
 
+from cli.emulating import emulating, stop
 from cli.running import Run, Shell
 
 DAY = ("get", "MSFT", "1h", "--start", "2024-11-29", "--end", "2024-11-29")
+VENUE = ("tradestation", "    refresh_token:")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent as a POSIX signal")
-
-
-@contextmanager
-def emulating(*args: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The running command and the YAML that it printed."""
-    command = [sys.executable, "-m", "dsm_core", "emulate", "tradestation", *args]
-    env = {name: value for name, value in os.environ.items() if name != "DSM_CACHE_DIR"}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
-    ) as process:
-        assert process.stdout is not None
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if line.startswith("    refresh_token:"):
-                break
-        try:
-            yield process, "".join(lines)
-        finally:
-            if process.poll() is None:
-                process.kill()
-
-
-def stop(process: subprocess.Popen[str]) -> str:
-    process.send_signal(signal.SIGINT)
-    assert process.stderr is not None
-    said = process.stderr.read()
-    process.wait(timeout=10)
-    return said
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +26,7 @@ def environment(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_its_yaml_points_dsm_at_it_with_a_login_that_works(shell: Shell, place: Path) -> None:
-    with emulating() as (process, text):
+    with emulating(*VENUE) as (process, text):
         (place / "dsm.yaml").write_text(text)
         assert shell("config", "check").returncode == 0
         done = shell(*DAY, "--format", "csv")
@@ -77,7 +45,7 @@ def test_its_yaml_points_dsm_at_it_with_a_login_that_works(shell: Shell, place: 
 
 
 def test_a_fault_is_shown_to_whom_it_is_meant_for(shell: Shell, place: Path) -> None:
-    with emulating("--fault", "not-entitled:/barcharts/MSFT:times=all") as (process, text):
+    with emulating(*VENUE, "--fault", "not-entitled:/barcharts/MSFT:times=all") as (process, text):
         (place / "dsm.yaml").write_text(text)
         done = shell(*DAY)
         stop(process)

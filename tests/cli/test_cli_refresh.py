@@ -51,7 +51,7 @@ def test_nothing_changed(run: Run, own: Emulator) -> None:
         0,
         f"{KEY}: 3 objects checked, 0 published anew, 3 requests\n",
     )
-    assert "1 series, 3 files, 0 published anew" in done.stderr
+    assert "1 series, 3 files checked, 0 published anew" in done.stderr
 
 
 def test_rows_that_differ_are_printed(run: Run, own: Emulator) -> None:
@@ -103,7 +103,41 @@ def test_a_file_that_cannot_be_had_is_told_and_ends_with_3(run: Run, own: Emulat
     done = run("refresh")
     assert done.exit_code == 3
     assert "  BTCUSDT-1h-2024-03-05.zip: what is held stays: " in done.stdout
-    assert "1 could not be looked at" in done.stderr
+    assert f"{KEY}: 3 objects checked, 0 published anew, 1 failed, " in done.stdout
+    assert "1 series, 3 files checked, 0 published anew, 1 failed" in done.stderr
+
+
+def test_a_venue_that_is_down_ends_with_5_and_one_series_that_could_be_looked_at_with_3(
+    run: Run, own: Emulator
+) -> None:
+    run(*PREFETCH)
+    own.refuse()
+    done = run("refresh")
+    assert (done.exit_code, done.stdout.count("what is held stays")) == (5, 3)
+    own.serve()
+    run(*PREFETCH[:2], "4h", *PREFETCH[3:])
+    own.add_fault(Fault("no-checksum", "BTCUSDT-1h-", times=None))
+    done = run("refresh")
+    assert done.exit_code == 3
+    assert "3 failed" in done.stderr
+
+
+def test_a_wrong_checksum_claims_nothing_of_what_is_asked_next(run: Run, own: Emulator) -> None:
+    run(*PREFETCH)
+    republish(own)
+    own.add_fault(Fault("bad-checksum", "2024-03-05", times=None))
+    (line,) = [line for line in run("refresh").stdout.splitlines() if "what is held stays" in line]
+    assert line.endswith("does not match its checksum. The file is not used.")
+
+
+def test_a_series_is_named_as_elsewhere(run: Run, own: Emulator) -> None:
+    run(*PREFETCH)
+    said = run("refresh", "BTC*")
+    assert (said.exit_code, said.stdout) == (0, run("refresh", "--symbol", "BTC*").stdout)
+    assert said.stdout.startswith(f"{KEY}: 3 objects checked")
+    assert "Nothing is held" in run("refresh", "ETH*").stderr
+    both = run("refresh", "BTC*", "--symbol", "BTC*")
+    assert (both.exit_code, "exclude each other" in both.stderr) == (2, True)
 
 
 def test_nothing_held_and_a_wrong_time(run: Run, own: Emulator) -> None:
@@ -112,6 +146,25 @@ def test_nothing_held_and_a_wrong_time(run: Run, own: Emulator) -> None:
     assert "Nothing is held" in done.stderr
     wrong = run("refresh", "--since", "soon")
     assert wrong.exit_code != 0
+
+
+def test_get_says_which_files_were_refused(run: Run, own: Emulator) -> None:
+    own.add_fault(Fault("bad-zip", "2024-03-05", times=None))
+    for more in (("--format", "csv"), ("--no-cache",)):
+        done = run("get", *PREFETCH[1:], *more)
+        assert done.exit_code == 0
+        assert "1 answer refused, and had from elsewhere; the first, of vision: http://" in done.stderr
+        assert "BTCUSDT-1h-2024-03-05.zip does not match its checksum" in done.stderr
+        assert ("`dsm cache quarantine` lists" in done.stderr) == ("--no-cache" not in more)
+        run("cache", "clear", "--yes")
+
+
+def test_get_says_nothing_where_nothing_failed_or_nobody_made_it_good(run: Run, own: Emulator) -> None:
+    assert "had from elsewhere" not in run("get", *PREFETCH[1:]).stderr
+    own.add_fault(Fault("503", "", times=None))
+    done = run("get", *PREFETCH[1:7], "--start", "2024-03-04", "--end", "2024-03-09")
+    assert "source_failed" in done.stderr
+    assert "had from elsewhere" not in done.stderr
 
 
 def test_the_quarantine_is_listed_shown_and_cleared(run: Run, own: Emulator, tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_json_is_short_for_the_format_and_contradicts_any_other(run: Run) -> Non
 
 def test_config_and_verify_have_json_too(run: Run, place: Path) -> None:
     assert json.loads(run("config", "path", "--json").stdout) == {"path": str(place / "dsm.yaml")}
-    assert json.loads(run("cache", "verify", "--json").stdout) == {"files": 0, "damaged": []}
+    assert json.loads(run("cache", "verify", "--json").stdout) == {"files": 0, "damaged": [], "set_aside": []}
     (place / "dsm.yaml").write_text("offline: perhaps\n")
     result = run("config", "check", "--json")
     assert result.exit_code == 4

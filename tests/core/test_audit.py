@@ -90,6 +90,17 @@ def test_one_source_that_delivers_nothing_leaves_nothing_to_compare(manager: Dat
     assert "files: failed: " in str(found)
 
 
+def test_why_a_source_cannot_tell_is_told_with_the_range_once(manager: DataSourceManager) -> None:
+    Files.broken = {START + 30 * HOUR}
+    whole = str(
+        manager.audit("ACME", **(DAY | {"start_time": START + 24 * HOUR, "end_time": START + 48 * HOUR}))
+    )
+    Files.broken = {START}
+    for told in (whole, str(manager.audit("ACME", **DAY))):
+        (line,) = [line for line in told.splitlines() if "The disk hums" in line]
+        assert line.startswith("files: failed: The disk hums.")
+
+
 def test_sources_that_all_fail_raise(manager: DataSourceManager) -> None:
     Files.broken = Rest.broken = {START}
     with pytest.raises(AllSourcesFailedError):
@@ -113,7 +124,7 @@ def test_tolerances_and_columns_bound_what_differs(
 
 
 def test_tolerances_of_the_configuration_hold_unless_the_call_says_otherwise(tmp_path: Path) -> None:
-    config = {"agreement": {"absolute": {"close": 4.0, "no_such_column": 1.0}}}
+    config = {"agreement": {"absolute": {"close": 4.0, "funding_rate": 1.0}}}
     with two_sources(tmp_path, config=config) as manager:
         Files.changed = {START: {"close": 101.0}}
         assert manager.audit("ACME", **DAY).agrees
@@ -124,7 +135,11 @@ def test_tolerances_of_the_configuration_hold_unless_the_call_says_otherwise(tmp
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"sources": ["files"]}, "served by files, rest alone.*Name two"),
+        (
+            {"sources": ["files"]},
+            "needs two sources, and one was named: 'files'.*Name two or more of files, rest",
+        ),
+        ({"sources": []}, "needs two sources, and none was named"),
         ({"sources": ["files", "archive"]}, "no source 'archive'.*files, rest"),
         ({"sources": "files"}, "is one text"),
         ({"relative": {"clos": 1e-3}}, "no column 'clos'.*Did you mean 'close'"),

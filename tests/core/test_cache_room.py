@@ -15,7 +15,7 @@ from dsm_core.cache.file import encode, peek
 from dsm_core.cache.header import Header
 from dsm_core.cache.in_use import MARKS, TOUCH_NS, Marks, unmarked
 from dsm_core.cache.limit import SizeLimit
-from dsm_core.errors import CacheUnavailableError
+from dsm_core.errors import CacheUnavailableError, CacheWarning
 from dsm_core.model.series import SeriesKey
 from dsm_core.model.time_range import TimeRange
 from dsm_core.schema.chart_type import KLINES
@@ -361,3 +361,40 @@ def test_a_removed_period_is_written_again_from_nothing(store: CacheStore) -> No
     store.write(KEY, KLINES, [batch], now=LATER)
     assert files[0].exists()
     assert set(rows_of(store.read(KEY, KLINES, YEAR).table, "close").values()) == {9.0}
+
+
+def test_of_what_was_used_in_the_same_hour_the_oldest_period_goes_first(store: CacheStore) -> None:
+    files = fill(store)
+    hour = (time.time_ns() - LONG_AGO) // HOUR * HOUR
+    # As a fetch of a whole history leaves them, the newest end perhaps first.
+    for minute, file in zip((40, 30, 20, 10), files, strict=True):
+        os.utime(file, ns=(hour + minute * MINUTE,) * 2)
+    assert store.prune(max_bytes=size(store) - files[0].stat().st_size).files == 1
+    assert [file.exists() for file in files] == [False, True, True, True]
+
+
+def test_a_limit_below_what_is_at_work_is_told_once_by_a_warning_and_each_time_by_the_store(
+    tmp_path: Path,
+) -> None:
+    store = CacheStore(tmp_path / "cache", max_bytes=1000)
+    with store.using(KEY):
+        fill(store)
+        for file in store.root.rglob("*.arrow"):
+            age(file, 0)
+    with pytest.warns(CacheWarning, match=r"cache\.max_size is 1\.0 kB; 0 B are held\. Raise it") as told:
+        problem = store.make_room()
+    assert len(told) == 1
+    assert problem == str(told[0].message)
+    assert problem.startswith("The cache has too little room: 4 files written or used within the hour")
+    assert store.make_room() is None
+    store.write(KEY, KLINES, [minutes(JANUARY, 50)], now=LATER)
+    assert store.make_room() is not None
+
+
+def test_what_goes_after_a_long_while_is_no_trouble(tmp_path: Path) -> None:
+    fill(CacheStore(tmp_path / "cache"))
+    old = sum(file.stat().st_size for file in (tmp_path / "cache").rglob("*.arrow"))
+    store = CacheStore(tmp_path / "cache", max_bytes=old)
+    store.write(KEY, KLINES, [minutes(MONTHS[4], 50)], now=LATER)
+    assert store.make_room() is None
+    assert len(names(store)) < 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import errno
 import os
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from dsm_core.cache.file import encode, peek
 from dsm_core.cache.header import Header
 from dsm_core.cache.opened import OPENED, OpenedFiles
 from dsm_core.errors import CacheUnavailableError, CacheWarning
+from dsm_core.model.coverage import NOT_FETCHED
 from dsm_core.model.time_range import TimeRange
 from dsm_core.schema.chart_type import KLINES, ChartSchema
 
@@ -327,3 +329,30 @@ def test_opened_files_are_bounded_and_follow_replacement(store: CacheStore, file
     CacheStore(store.root).write(KEY, KLINES, [minutes(JANUARY, 9, value=3.0)], now=LATER)
     assert rows_of(store.read(KEY, KLINES, MONTH).table, "close")[JANUARY] == 3.0
     assert count(store) == 9
+
+
+def test_of_a_lost_footer_the_whole_period_is_wanted_and_nothing_else(store: CacheStore, file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+    with pytest.warns(CacheWarning, match="set aside"):
+        store.read(KEY, KLINES, MONTH)
+    (told,) = store.read(KEY, KLINES, MONTH).ledger
+    assert (told.start, told.end, told.state, told.reason) == (
+        MONTH.start, MONTH.end, "provisional", NOT_FETCHED
+    )  # fmt: skip
+    assert [held.files for held in store.ls()] == [1]
+    assert all(problem is None for _, problem in store.verify())
+
+
+def test_of_an_open_period_only_what_has_passed_is_wanted(tmp_path: Path) -> None:
+    store = CacheStore(tmp_path)
+    today = time.time_ns() // DAY * DAY
+    store.write(KEY, KLINES, [minutes(today, 2)], now=today)
+    (file,) = store.root.rglob("*.arrow")
+    os.truncate(file, file.stat().st_size // 2)
+    span = TimeRange(today, today + DAY)
+    with pytest.warns(CacheWarning, match="set aside"):
+        store.read(KEY, KLINES, span)
+    after = time.time_ns()
+    (told,) = store.read(KEY, KLINES, span).ledger
+    assert told.start == today < told.end <= after
+    assert [path.name for path in store.root.rglob("*.arrow")] == [file.name]

@@ -42,6 +42,16 @@ def test_what_is_no_size_is_refused(wrong: Any) -> None:
         parse_bytes(wrong)
 
 
+@pytest.mark.parametrize(
+    "large",
+    [10**40, 2**63, 10**5000, "9" * 19, "99999999999999999999 GB", "9" * 5000],
+    ids=range(6),
+)
+def test_what_is_too_large_is_told_so(large: int | str) -> None:
+    with pytest.raises(ValueError, match=r"must be a size below 2\*\*63 bytes: .* is too large"):
+        parse_bytes(large)
+
+
 @pytest.mark.parametrize("said", [1_000_000, "1MB", "1 mb"])
 def test_every_layer_takes_a_size(said: int | str, tmp_path: Path) -> None:
     assert load_config({"cache": {"max_size": said}}, env={}).cache.max_bytes == 10**6

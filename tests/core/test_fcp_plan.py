@@ -66,7 +66,7 @@ def test_size_is_known_only_when_every_step_knows_its_own() -> None:
         series_of(archive(sizes=(DAILY,))), TimeRange(SPAN.start, SPAN.start + 3 * DAY), RangeSet(), NOW
     )
     assert days.size_bytes == 3 * 1000
-    assert "about 0.0 MB" in str(days)
+    assert "about 3.0 kB" in str(days)
     assert a_plan().size_bytes is None
 
 

@@ -6,7 +6,7 @@ import base64
 import json
 import zlib
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from attrs import evolve
 from core.two_sources import HOUR, START, Files, Rest, again, ns, two_sources
 from dsm_core import DataSourceManager, MarketData, __version__
 from dsm_core.errors import IntegrityError, RequestError
-from dsm_core.lineage import Locked, Verified, read_lock, write_lock
+from dsm_core.lineage import Difference, Locked, Verified, read_lock, write_lock
 from dsm_core.lineage.packed import pack, unpack
 
 ROWS = 600
@@ -76,7 +76,36 @@ def test_the_cache_gives_the_manifest_that_the_sources_gave(manager: DataSourceM
     first = manager.query("ACME", **RANGE)
     second = manager.query("ACME", **RANGE)
     assert first.provenance[0].from_cache is not second.provenance[0].from_cache
+    assert first.manifest() == second.manifest()
     assert first.manifest().as_dict() == second.manifest().as_dict()
+
+
+def test_equal_rows_of_equal_origin_give_equal_lock_files_in_any_cache(
+    manager: DataSourceManager, tmp_path: Path
+) -> None:
+    Files.absent = {at(5)}
+    write_lock(tmp_path / "a", [manager.query("ACME", **RANGE).lock()])
+    later = {"cache_dir": tmp_path / "other", "clock": lambda: datetime(2024, 7, 1, tzinfo=UTC)}
+    with again(tmp_path, **later) as other:
+        for start in (300, 0, 100):
+            other.query("ACME", at(start), at(start + 120), "1h")
+        data = other.query("ACME", **RANGE)
+        write_lock(tmp_path / "b", [data.lock()])
+    ours = manager.query("ACME", **RANGE)
+    assert {s.fetched_at for s in data.provenance}.isdisjoint(s.fetched_at for s in ours.provenance)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    # When it was fetched is told all the same, by the object.
+    assert data.manifest() == ours.manifest()
+    assert {s.fetched_at for s in data.manifest().segments} == {s.fetched_at for s in data.provenance}
+
+
+def test_manifest_and_lock_print_on_one_line(manager: DataSourceManager) -> None:
+    data = manager.query("ACME", **RANGE)
+    entry, sha256 = data.lock(values=True), data.manifest().sha256[:16]
+    span = "house/spot/klines/ACME/1h [2024-01-01 00:00, 2024-01-26 00:00)"
+    assert str(data.manifest()) == f"<Manifest of {span}: 600 rows, sha256 {sha256}>"
+    assert str(entry) == f"<Lock of {span}: 600 rows in 3 parts, sha256 {sha256}, with values>"
+    assert len(repr(entry.blocks[0])) < 600
 
 
 def test_the_hash_is_of_the_rows_that_are_handed_out(manager: DataSourceManager) -> None:
@@ -203,11 +232,16 @@ def test_rows_from_elsewhere_are_named_with_both_origins(manager: DataSourceMana
 def test_other_versions_are_told_beside_a_difference(manager: DataSourceManager, tmp_path: Path) -> None:
     entry = manager.query("ACME", **RANGE).lock()
     entry = evolve(entry, manifest=evolve(entry.manifest, made_by={"dsm-core": "0.0.9", "dsm-house": "1.2"}))
-    assert verified(entry, tmp_path).versions == ""
+    assert verified(entry, tmp_path).versions == {}
     Files.changed = {at(3): {"close": 107.0}}
-    packages = "dsm-house was 1.2, is absent, house was absent, is not installed"
-    told = str(verified(entry, tmp_path / "later"))
-    assert told.endswith(f"; dsm-core was 0.0.9, is {__version__}, {packages}")
+    found = verified(entry, tmp_path / "later")
+    assert found.versions == {
+        "dsm-core": ("0.0.9", __version__),
+        "dsm-house": ("1.2", None),
+        "house": (None, "not installed"),
+    }
+    packages = "dsm-house was 1.2, is absent; house was absent, is not installed"
+    assert str(found).endswith(f"; dsm-core was 0.0.9, is {__version__}; {packages}")
 
 
 def test_an_enforced_source_is_asked_again(manager: DataSourceManager, tmp_path: Path) -> None:
@@ -222,6 +256,33 @@ def test_other_columns_are_told(manager: DataSourceManager, tmp_path: Path) -> N
     entry = locked(data, tmp_path, values=False)
     first = manager.query("ACME", **RANGE, columns=["close", "volume"]).verify(entry).first
     assert str(first) == "columns: locked none of these, now volume float64"
+
+
+def test_the_same_columns_in_another_order_are_told_so(manager: DataSourceManager) -> None:
+    entry = manager.query("ACME", **RANGE, columns=["open", "close"]).lock()
+    found = manager.query("ACME", **RANGE, columns=["close", "open"]).verify(entry)
+    assert found.status == "differs"
+    assert found.first is not None
+    assert found.first.columns == ("open", "close")
+    assert str(found.first) == "columns: locked open_time, open, close, now open_time, close, open"
+
+
+@pytest.mark.parametrize("other", ["symbol", "range", "nothing"])
+def test_rows_of_another_series_or_range_are_not_held_against_a_lock(
+    manager: DataSourceManager, other: str
+) -> None:
+    Files.absent = Rest.absent = {at(hour) for hour in range(ROWS)}
+    entry = manager.query("ACME", **RANGE, on_gaps="ignore").lock()
+    asked = RANGE | {"range": {"start_time": at(1)}, "nothing": {"end_time": START}}.get(other, {})
+    symbol = "OTHER" if other == "symbol" else "ACME"
+    data = manager.query(symbol, **asked, on_gaps="ignore")
+    assert len(data) == 0
+    with pytest.raises(RequestError) as caught:
+        data.verify(entry)
+    assert caught.value.message.startswith(
+        "The lock is of house/spot/klines/ACME/1h [2024-01-01T00:00:00+00:00, 2024-01-26T00:00:00+00:00), "
+        f"the rows are of house/spot/klines/{symbol}/1h "
+    )
 
 
 def test_nothing_locked_is_nothing_still_or_a_new_row(manager: DataSourceManager, tmp_path: Path) -> None:
@@ -253,6 +314,44 @@ def test_a_lock_that_contradicts_itself_is_no_proof(
     entry = evolve(entry, manifest=evolve(entry.manifest, sha256="0" * 64))
     with pytest.raises(IntegrityError, match="contradicts itself"):
         data.verify(entry)
+
+
+@pytest.mark.parametrize("what", ["digest", "checks", "values", "start", "sizes", "columns"])
+def test_a_lock_whose_parts_tell_of_other_rows_than_its_whole_is_never_the_same(
+    manager: DataSourceManager, what: str
+) -> None:
+    data = manager.query("ACME", **RANGE)
+    entry = data.lock(values=True)
+    first, second, *more = entry.blocks
+    if what == "digest":
+        first = evolve(first, digests=(*first.digests[:3], "0" * 32, *first.digests[4:]))
+    elif what == "checks":
+        first = evolve(first, checks="A" * len(first.checks))
+    elif what == "values":
+        first = evolve(first, values=second.values)
+    elif what == "start":
+        first = evolve(first, start_ns=first.start_ns + 1)
+    elif what == "sizes":
+        first, second = evolve(first, rows=first.rows - 1), evolve(second, rows=second.rows + 1)
+    else:
+        columns = (entry.manifest.columns[0], ("opened", "float64"), *entry.manifest.columns[2:])
+        entry = evolve(entry, manifest=evolve(entry.manifest, columns=columns))
+    assert data.verify(data.lock()).status == "same"
+    with pytest.raises(IntegrityError, match="contradicts itself"):
+        data.verify(evolve(entry, blocks=(first, second, *more)))
+
+
+def test_origins_are_told_by_the_names_of_their_files_unless_those_are_the_same() -> None:
+    url, sha256 = "https://a.example/data/ACME-1h.zip", "0123456789abcdef"
+    facts: dict[str, Any] = {"kind": "value", "time_ns": 0, "columns": ("close",), "locked": "1", "now": "2"}
+    told = Difference(
+        **facts, locked_origin=f"files {url} sha256 {sha256}", origin="rest https://b.example/v1/bars"
+    )
+    assert str(told).endswith("then from files ACME-1h.zip sha256 01234567, now from rest bars")
+    told = Difference(
+        **facts, locked_origin="rest https://a.example/bars", origin="rest https://b.example/bars"
+    )
+    assert str(told).endswith("then from rest https://a.example/bars, now from rest https://b.example/bars")
 
 
 def test_values_that_were_tampered_with_are_refused(manager: DataSourceManager, tmp_path: Path) -> None:

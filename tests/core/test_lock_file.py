@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -43,17 +44,21 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         (b'{"dsm_lock": 0, "entries": []}', "dsm_lock: expected format 1"),
         (b'{"dsm_lock": true, "entries": []}', "dsm_lock: expected format 1"),
         (b'{"dsm_lock": "1", "entries": []}', "dsm_lock: expected format 1"),
+        (b'{"dsm_lock": 1.0, "entries": []}', "dsm_lock: expected format 1"),
         (b'{"dsm_lock": 1}', "entries: expected a list"),
         (b'{"dsm_lock": 1, "entries": []}', "entries: expected a list"),
         (b'{"dsm_lock": 1, "entries": {}}', "entries: expected a list"),
         (b'{"dsm_lock": 1, "entries": [7]}', r"entries\[0\]: expected a mapping"),
         (b'{"dsm_lock": 1, "dsm_lock": 1}', "a key stands twice"),
+        (b'{"dsm_lock": 1, "entries": [], "by": "me"}', "has a key 'by' that no lock has"),
+        (b"# mine\nseries:\n  - ACME\n", "is no lock file; it looks like a list.*`dsm lock .*a.lock.json`"),
+        (b'{"series": ["ACME"]}', "is no lock file; it looks like a list of series"),
         (b'{"dsm_lock": NaN}', "NaN is no number of JSON"),
         (b'{"dsm_lock": ' + b"[" * DEEP + b"]" * DEEP + b"}", "nested too deeply"),
         (b'{"dsm_lock": 1, "entries": [' + b"[]," * 2_100_000 + b"[]]}", "has over 4000000 values"),
         (b" " * ((64 << 20) + 1), "is larger than 64 MiB"),
     ],
-    ids=range(20),
+    ids=range(24),
 )
 def test_what_is_no_lock_file_is_refused_with_its_name(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "a.lock.json"
@@ -93,6 +98,9 @@ WRONG: list[tuple[Change, str]] = [
     ),
     (put("request", "series", value="house/spot/klines/ACME/1x"), r"\.request\.series: .*1x"),
     (put("request", "series", value="a" * 5000), "4096 characters"),
+    (put("request", "source", value="cache"), r"\.request\.source: expected auto or a source"),
+    (put("request", "source", value=" Cache"), r"\.request\.source: expected auto or a source"),
+    (put("request", "source", value="no name"), r"\.request\.source: 'no name' is not a DataSource name"),
     (put("request", "start_time", value="yesterday"), r"\.request\.start_time: .*yesterday"),
     (put("request", "start_time", value=0), r"\.request\.start_time: expected one line"),
     (put("request", "end_time", value="2023-01-01"), r"\.request\.end_time: is not after start_time"),
@@ -113,7 +121,13 @@ WRONG: list[tuple[Change, str]] = [
         put("segments", 0, "origin", value="file:///etc\npasswd"),
         r"\.segments\[0\]\.origin: expected one line",
     ),
-    (put("segments", 0, "fetched_at", value="2024-01-01T00:00:00"), "has no offset"),
+    (put("segments", 0, "rows", value=24), r"\.segments: do not hold 25 rows"),
+    (put("proof", value=True), "has a key 'proof' that no lock has"),
+    (put("request", "limit", value=7), r"\.request: has a key 'limit'"),
+    (put("content", "\x1b[31m", value=7), r"\.content: has a key '\\x1b\[31m'"),
+    (put("segments", 0, "fetched_at", value="2024-01-01"), r"\.segments\[0\]: has a key 'fetched_at'"),
+    (put("gaps", value=[{"detail": "x"}]), r"\.gaps\[0\]: has a key 'detail'"),
+    (put("blocks", 0, "more", value=1), r"\.blocks\[0\]: has a key 'more'"),
     (put("segments", value={}), r"\.segments: expected a list"),
     (
         put("gaps", value=[{"start_time": "2024", "end_time": "2025", "bars": 1, "reason": "x"}]),
@@ -185,6 +199,31 @@ def test_a_lock_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> 
         write_lock(tmp_path / "a.lock.json", [])
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == []
     assert not list(tmp_path.parent.glob(f".{tmp_path.name}*"))
+
+
+def test_a_lock_file_takes_the_place_of_what_a_link_names(tmp_path: Path) -> None:
+    with two_sources(tmp_path) as manager:
+        entry = manager.query("ACME", **RANGE).lock()
+    real, link = tmp_path / "real.json", tmp_path / "link.json"
+    link.symlink_to(real)
+    write_lock(link, [entry])
+    assert link.is_symlink()
+    assert read_lock(real) == (entry,)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
+    with two_sources(tmp_path) as manager:
+        entry = manager.query("ACME", **RANGE).lock()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDWR)
+    try:
+        write_lock(pipe, [entry])
+        assert os.read(end, 14) == b'{"dsm_lock": 1'
+    finally:
+        os.close(end)
+    assert pipe.is_fifo()
 
 
 def test_a_lock_that_nobody_could_read_is_not_written(tmp_path: Path) -> None:

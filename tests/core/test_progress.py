@@ -24,7 +24,7 @@ def test_progress_counts_parts_requests_and_bytes() -> None:
     )
     progress.observe(SegmentDone(series=SERIES, source="rest", start_ns=0, end_ns=1, rows=1))
     assert shown == [
-        "0/3 parts, 0 requests, 0.0 MB",
+        "0/3 parts, 0 requests, 0 B",
         "0/3 parts, 1 request, 2.5 MB",
         "1/3 parts, 1 request, 2.5 MB, rest",
     ]

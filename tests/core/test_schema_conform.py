@@ -23,7 +23,7 @@ from dsm_core.model.interval import Interval
 from dsm_core.model.time_range import TimeRange
 from dsm_core.schema.chart_type import KLINES, ChartSchema
 from dsm_core.schema.column import Column
-from dsm_core.schema.conform import Conformed, conform, empty_table, times_of
+from dsm_core.schema.conform import Conformed, check_signs, conform, empty_table, times_of
 
 FIRST = at(2024, 1, 1)
 MINUTES = grid_for(Interval("1m"))
@@ -259,6 +259,20 @@ def test_crossed_prices_are_refused_with_their_row(changes: dict[str, float]) ->
     columns = {name: [1.0, value] for name, value in changes.items()}
     with pytest.raises(SchemaMismatchError, match=r"is above \w+ in row 1"):
         conform(bars(minutes(0, 1), **columns), KLINES)
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_an_amount_below_zero_is_refused_with_its_row(name: str) -> None:
+    with pytest.raises(SchemaMismatchError, match=f"'{name}': is -2.* in row 1, below zero"):
+        conform(bars(minutes(0, 1), **{name: [0, -2]}), KLINES)
+    conform(bars(minutes(0, 1), **{name: [None, 0]}), KLINES)
+
+
+def test_prices_below_zero_are_refused_only_where_a_source_never_has_them() -> None:
+    table = conformed(bars(minutes(0), **{name: [-37.63] for name in REQUIRED}))
+    assert table["close"].to_pylist() == [-37.63]
+    with pytest.raises(SchemaMismatchError, match=r"'low': is -37\.63 in row 0"):
+        check_signs(table, ["low"])
 
 
 def test_disorder_is_mended() -> None:

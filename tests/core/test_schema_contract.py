@@ -73,6 +73,8 @@ def column(**more: Any) -> Column:
         (column, {"dtype": "string", "agg": "sum"}, "of string has agg='sum'.*one of first, last"),
         (column, {"dtype": "time", "agg": "sum"}, "of time has agg='sum'"),
         (column, {"whole_ms": True}, "of float64 has whole_ms or ends_slot"),
+        (column, {"dtype": "string", "not_negative": True}, "of string has not_negative=True"),
+        (column, {"not_negative": 0}, "not_negative=0"),
         (column, {"name": "mark price"}, "'mark price' is no name of a column"),
         (column, {"name": "a,b"}, "'a,b' is no name"),
         (column, {"name": "symbol"}, "cannot be called 'symbol'"),

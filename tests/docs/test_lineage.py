@@ -1,17 +1,14 @@
-"""The commands of the page "Proof" print what it shows."""
+"""The commands of the page "Proof" print what it shows, against the venue that the page itself sets up."""
 
 from __future__ import annotations
 
-import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-
-from dsm_binance.emulator import Emulator, Listing
 
 from .markdown import ROOT, blocks
 from .session import Command, File, Step, mismatch, play, steps
@@ -20,16 +17,37 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the page's shel
 
 PAGE = ROOT / "docs" / "lineage.md"
 REQUESTS = "# requests.yaml\n"
-DAY_ZIP = "data/spot/daily/klines/BTCUSDT/1h/BTCUSDT-1h-2024-05-11.zip"
+VENUE = "# venue.py\n"
 
 
-@pytest.fixture(scope="module")
-def venue() -> Iterator[Emulator]:
-    """A venue of May 2024, whose archive tells one volume otherwise than its REST."""
-    listings = [Listing("BTCUSDT"), Listing("BTCUSDT", "um")]
-    with Emulator(listings=listings, now=datetime(2024, 6, 2, 12, 0, 30, tzinfo=UTC)) as running:
-        running.republish(DAY_ZIP, changed={datetime(2024, 5, 11, 3, tzinfo=UTC): {"volume": "77.5"}})
-        yield running
+@pytest.fixture
+def environment(tmp_path: Path) -> Mapping[str, str]:
+    """A reader's environment, and nothing of this machine's."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("DSM_", "PYTHON", "XDG_"))}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
+    return kept | {"HOME": str(tmp_path), "PATH": path, "PYTHONUTF8": "1"}
+
+
+@pytest.fixture
+def folder(environment: Mapping[str, str], tmp_path: Path) -> Iterator[Path]:
+    """The folder of the page's venue, which a session of Python keeps open."""
+    (code,) = (block.text for block in blocks(PAGE.read_text("utf-8")) if block.text.startswith(VENUE))
+    (tmp_path / "venue.py").write_text(code, encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, "-i", "venue.py"],
+        cwd=tmp_path,
+        env=dict(environment),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as session:
+        assert session.stdin is not None
+        assert session.stdout is not None
+        session.stdin.write("print('ready')\n")
+        session.stdin.flush()
+        assert session.stdout.readline() == "ready\n"
+        yield tmp_path
+        session.communicate("venue.stop()\n")
 
 
 def session() -> list[Step]:
@@ -41,20 +59,6 @@ def session() -> list[Step]:
         elif block.text.startswith(REQUESTS):
             found.append(File("requests.yaml", block.text, True))
     return found
-
-
-def environment(venue: Emulator, folder: Path) -> Mapping[str, str]:
-    for name, sources in (("dsm.yaml", ["vision", "rest"]), ("rest.yaml", ["rest"])):
-        told = {
-            "http": {"state_dir": str(folder / "state")},
-            "defaults": {"provider": "binance", "market_type": "spot"},
-            "providers": {"binance": {"endpoints": venue.endpoints, "sources": sources}},
-        }
-        (folder / name).write_text(json.dumps(told), encoding="utf-8")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("DSM_", "PYTHON", "XDG_"))}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
-    own = {"HOME": str(folder), "PATH": path, "DSM_CACHE_DIR": str(folder / "cache"), "PYTHONUTF8": "1"}
-    return kept | own
 
 
 def joined(played: list[Step]) -> list[Step]:
@@ -69,9 +73,11 @@ def joined(played: list[Step]) -> list[Step]:
     return found
 
 
-def test_the_commands_of_the_page_print_what_it_shows_and_end_so(venue: Emulator, tmp_path: Path) -> None:
+def test_the_commands_of_the_page_print_what_it_shows_and_end_so(
+    folder: Path, environment: Mapping[str, str]
+) -> None:
     played = joined(session())
-    printed = play(played, tmp_path, environment(venue, tmp_path))
+    printed = play(played, folder, environment)
     commands = [step for step in played if isinstance(step, Command)]
     assert sum(command.text.endswith("; echo $?") for command in commands) == 2
     wrong = [mismatch(command, printed[command]) for command in commands]

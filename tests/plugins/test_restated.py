@@ -224,10 +224,10 @@ def test_a_cache_that_cannot_be_written_costs_no_row(
     store = manager._session.store
     assert store is not None
 
-    def refuse(_: Any) -> Any:
+    def refuse(*_: Any) -> Any:
         raise CacheUnavailableError("The folder is read-only.")
 
-    monkeypatch.setattr(store, "clear", refuse)
+    monkeypatch.setattr(store, "put_away", refuse)
     with pytest.warns(CacheWarning, match="read-only"):
         assert shifts(manager, START, END + 24 * HOUR) == {12.25}
     monkeypatch.undo()

@@ -179,6 +179,8 @@ def test_the_bar_that_was_open_when_the_file_was_written_is_left_out(
 REFUSED: list[tuple[str, str | bytes, dict[str, Any], str]] = [
     ("empty", "", {}, "is empty"),
     ("binary", bytes(range(256)), {}, "no CSV text"),
+    ("return in a name", f"{HEADER}\rx\n{START_MS},1,2,1,1,3\n", {}, "no CSV text"),
+    ("one long line", "a" * 200_000, {}, "no CSV text"),
     ("prose", "Dear reader,\nthis is a letter.\n", {}, "which column is open_time"),
     ("no close", f"open_time,open,high,low\n{START_MS},1,2,1\n", {}, "which column is close cannot"),
     ("text price", f"{HEADER}\n{START_MS},1,2,1,many,3\n", {}, "many"),

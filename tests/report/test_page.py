@@ -49,6 +49,13 @@ def test_the_policy_allows_this_pages_own_code_and_nothing_else(store: CacheStor
     assert hashes == set(re.findall(r"sha256-([^&]+)&#x27;", policy[1]))
 
 
+def test_a_page_takes_the_place_of_what_a_link_names(store: CacheStore, tmp_path: Path) -> None:
+    (tmp_path / "link.html").symlink_to(tmp_path / "real.html")
+    page = written(store, tmp_path / "link.html")
+    assert (tmp_path / "link.html").is_symlink()
+    assert (tmp_path / "real.html").read_text("utf-8") == page
+
+
 def test_nothing_in_the_page_points_outside(store: CacheStore, tmp_path: Path) -> None:
     page = written(store, tmp_path / "page.html")
     assert not re.search(r"""(?:src|href)\s*=\s*["'](?!#)|url\(|@import|sourceMappingURL""", page)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from core.cache_series import DAY, MINUTE, at, entry, key_of, minutes, rows_of, table_of
 from dsm_core.cache import CacheBatch, CacheStore, DocumentStore, repair
 from dsm_core.errors import CacheWarning
-from dsm_core.model.time_range import TimeRange
+from dsm_core.model.time_range import RangeSet, TimeRange
 from dsm_core.plugins.schemas import schema_of
 from dsm_core.schema.chart_type import KLINES
 
@@ -113,6 +113,41 @@ def _read(root: Path) -> None:
     rows_in_spite_of_damage(root)
 
 
+def _months(value: float) -> CacheBatch:
+    """One history of two months, whose every row tells which one."""
+    return two_months(value, 8)
+
+
+def _restate(root: Path) -> None:
+    """What a call does that found a whole series restated."""
+    store = CacheStore(root)
+    store.put_away(KEY, KLINES)
+    store.write(KEY, KLINES, [_months(2.0)], now=LATER)
+    store.drop_put_away(KEY, KLINES)
+
+
+def _meet_damage(root: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CacheWarning)
+        _write(minutes(FEBRUARY - DAY, 5))(root)
+
+
+def known(root: Path) -> RangeSet:
+    """What is known or wanted of both months, once it was looked at and lost files were looked for."""
+    store = CacheStore(root)
+    rows_in_spite_of_damage(root)
+    store.want_lost(KEY, KLINES)
+    return RangeSet.of(*(r for span in SPANS for r in store.read(KEY, KLINES, span).ledger.ranges()))
+
+
+MOVES = {
+    "set aside": Act(_damaged, _read, rows_in_spite_of_damage),
+    "set aside by a writer": Act(_damaged, _meet_damage, rows_in_spite_of_damage),
+    "repair": Act(_damaged, _repair, rows_in_spite_of_damage),
+    "restate": Act(_write(_months(1.0)), _restate, rows_in_spite_of_damage),
+}
+"""What moves files out of the way, and replaces them after that."""
+
 WORLD = {
     "first write": Act(_nothing, _write(two_months(1.0)), series),
     "rewrite": Act(_write(two_months(1.0)), _write(two_months(2.0, 3)), series),
@@ -150,4 +185,6 @@ def storm(root: Path, report: Callable[[], None], first: int) -> None:
         report()
 
 
-ACTS: dict[str, Callable[..., None]] = {name: act.act for name, act in WORLD.items()} | {"storm": storm}
+ACTS: dict[str, Callable[..., None]] = {name: act.act for name, act in (WORLD | MOVES).items()} | {
+    "storm": storm
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 
 from core.cache_series import DAY, MINUTE, entry, key_of, rows_of, table_of
 from dsm_core.cache import CacheBatch, CacheStore, DocumentStore
+from dsm_core.errors import CacheWarning
 from dsm_core.model.time_range import TimeRange
 from dsm_core.schema.chart_type import KLINES
 from plugins.venues import Server
@@ -116,7 +118,8 @@ def scribble(root: str, me: str, times: str) -> None:
 
 
 def call(root: str, url: str, me: str, times: str) -> None:
-    """Ask for whole days, through a manager whose cache holds few of them."""
+    """Ask for whole days, through a manager whose cache holds few of them, and says so."""
+    warnings.filterwarnings("ignore", "The cache has too little room", CacheWarning)
     with minute_manager(Server(url), Path(root) / "cache", cache_max_size="500kB") as manager:
         for number in range(int(times)):
             symbol, day = f"S{(int(me) + number) % 4}", f"2024-06-{1 + number * 5 % 9:02d}"

@@ -198,12 +198,12 @@ def foreign_seeds() -> list[bytes]:
 
 
 TARGETS: Final = {
-    "archive zip": Target(file_reader(read_archive, NAME), zip_seeds, (b"PK\x03\x04",), share=3),
+    "archive zip": Target(file_reader(read_archive, NAME), zip_seeds, (b"PK\x03\x04",), share=5),
     "archive CSV": Target(file_reader(read_archive_csv, NAME), csv_seeds, (b",", b"\n", b'"'), share=3),
     "funding CSV": Target(
         file_reader(read_funding, FUNDING_NAME), lambda: [FUNDING_HEADER + FUNDING, FUNDING], (b",", b"\n")
     ),
-    "cache file": Target(file_reader(read_cache_file), lambda: [cache_bytes()], (b"ARROW1",), share=3),
+    "cache file": Target(file_reader(read_cache_file), lambda: [cache_bytes()], (b"ARROW1",), share=5),
     "cache file's footer": Target(
         file_reader(read_sealed),
         lambda: [document(), document().replace(b'"generation":3', b'"generation":1e999')],
@@ -218,6 +218,7 @@ TARGETS: Final = {
             b"[" * 5000,
         ],
         JSON_WORDS,
+        share=2,
     ),
     "shared limits": Target(
         file_reader(read_state),
@@ -229,12 +230,13 @@ TARGETS: Final = {
         ],
         JSON_WORDS,
     ),
-    "configuration": Target(file_reader(read_config, "dsm.yaml"), lambda: list(YAML_SEEDS), share=2),
-    "lock file": Target(file_reader(read_lock, "a.lock.json"), lock_seeds, JSON_WORDS),
-    "imported CSV": Target(file_reader(read_foreign, "a.csv"), foreign_seeds, (b",", b"\n", b'"')),
+    "configuration": Target(file_reader(read_config, "dsm.yaml"), lambda: list(YAML_SEEDS)),
+    "lock file": Target(file_reader(read_lock, "a.lock.json"), lock_seeds, JSON_WORDS, share=2),
+    "imported CSV": Target(file_reader(read_foreign, "a.csv"), foreign_seeds, (b",", b"\n", b'"'), share=2),
     "imported JSON": Target(
         file_reader(lambda path: read_json_rows(SourceFile.read(path)), "a.json"),
         lambda: [b"[[1704067200000, 1, 2, 0.5, 1.5, 7], [1704070800000, 1, 2, 0.5, 1.5, 7]]"],
         JSON_WORDS,
+        share=3,
     ),
 }

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from attrs import frozen
 
-__all__ = ["Reader", "Target", "file_reader", "plainly"]
+__all__ = ["MEMORY", "Reader", "Target", "file_reader", "plainly", "room_reader"]
 
-# A file a millisecond is more than some disks take.
-_MEMORY: Final = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+MEMORY: Final = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+"""Where files go: one a millisecond is more than some disks take."""
 Reader = Callable[[bytes], object]
+
+
+class Room(Protocol):
+    """What readers that wait for something run in."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def close(self) -> None:
+        """Let go of everything."""
+
+
+RoomT = TypeVar("RoomT", bound=Room)
 
 
 @frozen
@@ -57,7 +70,7 @@ def file_reader(
 
     @contextmanager
     def opened() -> Iterator[Reader]:
-        with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
+        with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
             path = Path(folder, name)
 
             def through(data: bytes) -> object:
@@ -65,5 +78,20 @@ def file_reader(
                 return read(path)
 
             yield through
+
+    return opened
+
+
+def room_reader(
+    make: Callable[[Path], RoomT], read: Callable[[RoomT, bytes], Awaitable[object]]
+) -> Callable[[], AbstractContextManager[Reader]]:
+    """A reader that runs on the loop of a room, which has a folder and lasts for all inputs."""
+
+    @contextmanager
+    def opened() -> Iterator[Reader]:
+        with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+            room = make(Path(folder))
+            yield lambda data: room.loop.run_until_complete(read(room, data))
+            room.close()
 
     return opened

@@ -1,11 +1,8 @@
-"""Readers of texts: what a server answers, and the names that a caller gives."""
+"""Readers of texts: what a server answers, a stored login, and the names that a caller gives."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
 from typing import Any, Final
 
 from dsm_binance.funding_rest import UsdsMFundingRest
@@ -15,7 +12,7 @@ from dsm_binance.rest import CoinMKlinesRest, SpotKlinesRest
 from dsm_binance.symbols import check_pair, check_symbol, parse_symbols
 from dsm_core.cache.paths import MAX_COMPONENT, escape, series_folder, unescape
 from dsm_core.errors import DSMError
-from dsm_core.fcp.intake import _as_of
+from dsm_core.fcp.intake import _made
 from dsm_core.model.coverage import Origin
 from dsm_core.model.interval import Interval
 from dsm_core.model.names import ChartType, DataSource, MarketType
@@ -29,7 +26,9 @@ from dsm_core.schema.chart_type import KLINES
 from dsm_core.schema.conform import conform
 from torture.fuzz_desk import NOW_S, SPAN, START, Desk
 from torture.fuzz_files import HOURS, JSON_WORDS
-from torture.fuzz_target import Reader, Target, plainly
+from torture.fuzz_login import LOGIN, SIGN_IN
+from torture.fuzz_target import Target, plainly, room_reader
+from torture.fuzz_tradestation import BARS_ANSWERS, SYMBOLS_ANSWERS
 
 __all__ = ["TARGETS"]
 
@@ -85,30 +84,15 @@ HTTP_WORDS: Final = (
 )
 
 
-@contextmanager
-def exchanges() -> Iterator[Reader]:
-    with tempfile.TemporaryDirectory() as folder:
-        desk = Desk(Path(folder))
-        yield lambda data: desk.loop.run_until_complete(desk.exchange(data))
-        desk.close()
+ASKED: Final[tuple[tuple[Any, str], ...]] = (
+    (SpotKlinesRest, "BTCUSDT"),
+    (CoinMKlinesRest, "BTCUSD_PERP"),
+    (UsdsMFundingRest, "BTCUSDT"),
+)
 
 
-@contextmanager
-def clients() -> Iterator[Reader]:
-    asked: Final[list[tuple[Any, str]]] = [
-        (SpotKlinesRest, "BTCUSDT"),
-        (CoinMKlinesRest, "BTCUSD_PERP"),
-        (UsdsMFundingRest, "BTCUSDT"),
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        desk = Desk(Path(folder))
-
-        def read(data: bytes) -> object:
-            client, symbol = asked[len(data) % len(asked)]
-            return desk.loop.run_until_complete(desk.ask(client, symbol, data))
-
-        yield read
-        desk.close()
+async def read_answer(desk: Desk, data: bytes) -> None:
+    await desk.ask(*ASKED[len(data) % len(ASKED)], data)
 
 
 def read_rows(data: bytes) -> object:
@@ -126,7 +110,7 @@ def read_wait(data: bytes) -> object:
     wait_s = parse_retry_after(text, NOW_S)
     assert wait_s is None or 0 < wait_s <= MAX_BAN_S, wait_s
     # What was made later than now was not made yet, whatever a header says.
-    assert _as_of(Answer({}, origin=Origin(last_modified=text)), START) <= START
+    assert _made(Answer({}, origin=Origin(last_modified=text)), START) <= START
     return parse_http_date(text)
 
 
@@ -164,9 +148,9 @@ def read_name(data: bytes) -> object:
 
 
 TARGETS: Final = {
-    "JSON rows": Target(plainly(read_rows), lambda: [ROWS, FUNDING, INFO], JSON_WORDS, share=3),
+    "JSON rows": Target(plainly(read_rows), lambda: [ROWS, FUNDING, INFO], JSON_WORDS, share=5),
     "HTTP answers": Target(
-        exchanges,
+        room_reader(Desk, Desk.exchange),
         lambda: [
             b"200 OK\r\n" + b"\r\n".join(HEADERS[:1]) + b"\r\n\r\n" + ROWS,
             b"200 OK\r\ncontent-type: text/plain; charset=idna\r\n\r\nabc\xff",
@@ -180,18 +164,26 @@ TARGETS: Final = {
         ],
         HTTP_WORDS,
     ),
-    "Binance's answers": Target(clients, lambda: [ROWS, FUNDING, INFO, b"[]", b'{"code":-1121}'], JSON_WORDS),
+    "Binance's answers": Target(
+        room_reader(Desk, read_answer),
+        lambda: [ROWS, FUNDING, INFO, b"[]", b'{"code":-1121}'],
+        JSON_WORDS,
+    ),
+    "TradeStation's bars": BARS_ANSWERS,
+    "TradeStation's symbols": SYMBOLS_ANSWERS,
+    "TradeStation's sign-in": SIGN_IN,
+    "stored login": LOGIN,
     "listing XML": Target(
         plainly(lambda data: parse_listing(data.decode("utf-8", "replace"), "http://a")),
         lambda: [LISTING],
-        share=3,
+        share=5,
     ),
     "Retry-After": Target(
         plainly(read_wait),
         lambda: [b"5", b"Sun, 02 Jun 2024 04:00:00 GMT", b"Sunday, 02-Jun-24 04:00:00 +9959", b"1e9",
                  b"Sun, 02 Jun 99999999999999999999 04:00:00 GMT", b"Sun, 02 Jun 2024 04:00:00 -0000"],
         (b"GMT", b"+0000", b"-9999", b"Jun", b":"),
-        share=3,
+        share=4,
     ),
     "names": Target(
         plainly(read_name),
@@ -202,6 +194,6 @@ TARGETS: Final = {
             b"%2e%2e%2f", b"BTC/USD",
             b"9999-12-31T23:59:59-23:59", b"lpt1.txt", b"$ESH24", b"funding_rate", b"true", b"-5",
         ],
-        share=3,
+        share=4,
     ),
 }  # fmt: skip

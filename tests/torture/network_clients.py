@@ -70,6 +70,7 @@ CLIENTS = {
     "um mark prices, archive": Client("um", "vision", "", "mark_price_klines"),
     "cm index prices, REST": Client("cm", "rest", "PriceKlines", "index_price_klines", "BTCUSD"),
     "equities bars, REST": Client("equities", "rest", "/barcharts", "bars", "MSFT", "tradestation"),
+    "crypto klines, REST": Client("crypto", "rest", "/barcharts", "klines", "BTCUSD", "tradestation"),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -19,6 +19,8 @@ from dsm_core.errors import (
 from torture.network_clients import Client, World
 
 __all__ = ["TROUBLES", "Trouble"]
+
+_OF_HOST: Final = frozenset({"refuse", "stall"})
 
 
 @frozen(kw_only=True)
@@ -56,13 +58,11 @@ class Trouble:
 
     def concerns(self, client: Client) -> bool:
         """Whether the client's venue can be in it."""
-        if self.kind in {"refuse", "stall"}:
-            return client.provider == "binance"
-        return client.can_show(self.kind)
+        return self.kind in _OF_HOST or client.can_show(self.kind)
 
     def begin(self, world: World) -> None:
         """Let it happen to whatever the client asks."""
-        if self.kind in {"refuse", "stall"}:
+        if self.kind in _OF_HOST:
             getattr(world.venue, self.kind)()
         else:
             fault = world.client.fault
@@ -71,7 +71,7 @@ class Trouble:
     def end(self, world: World) -> None:
         """Let the venue be well."""
         world.venue.clear_faults()
-        if self.kind in {"refuse", "stall"}:
+        if self.kind in _OF_HOST:
             world.venue.serve()
         else:
             world.venue.release()

@@ -26,7 +26,7 @@ def calendar() -> Iterator[Emulator]:
         yield venue
 
 
-def test_a_file_whose_checksum_failed_is_used_anyway(venues: Venues, desk: Desk, tmp_path: Path) -> None:
+def test_a_file_whose_checksum_failed_is_never_used(venues: Venues, desk: Desk, tmp_path: Path) -> None:
     """Its rows can be read well: only the checksum tells that they are not what was published."""
     folder = serve_folder(tmp_path / "files", good_zip(), "0" * 64)
     manager = desk.manager(venues(data=[folder], rest=False), provider="binance")
@@ -48,7 +48,7 @@ def test_a_file_whose_checksum_failed_is_used_anyway(venues: Venues, desk: Desk,
 
 @pytest.mark.parametrize("interval", STEPS)
 @pytest.mark.parametrize("source", ["vision", "rest", "auto"])
-def test_the_bar_of_midnight_is_missing(
+def test_the_bar_of_midnight_is_there(
     interval: str, source: str, calendar: Emulator, desk: Desk, tmp_path: Path
 ) -> None:
     """It opens a day's file, and ends a range that somebody took for exclusive."""
@@ -77,7 +77,7 @@ def _firsts(start: datetime, end: datetime) -> list[datetime]:
 
 @pytest.mark.parametrize("source", ["vision", "rest"])
 @pytest.mark.parametrize(("interval", "opens"), [("1w", _mondays), ("1M", _firsts)])
-def test_weeks_and_months_are_floored_from_the_epoch(
+def test_weeks_open_on_mondays_and_months_on_firsts(
     interval: str, opens: Any, source: str, calendar: Emulator, desk: Desk
 ) -> None:
     """The epoch was a Thursday, and months have no length: neither is a number of seconds."""
@@ -92,7 +92,7 @@ def test_weeks_and_months_are_floored_from_the_epoch(
         assert after is None or closed == after - pd.Timedelta(1, "ms")
 
 
-def test_a_row_of_another_day_stands_in_for_one_that_is_missing(
+def test_a_row_of_another_day_never_stands_in_for_one_that_is_missing(
     venues: Venues, desk: Desk, tmp_path: Path
 ) -> None:
     """A day's file that repeats the day before is not that day."""

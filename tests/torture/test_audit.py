@@ -70,6 +70,7 @@ def test_an_archive_file_that_differs_from_what_rest_brought(desk: Desk, policy:
                 return
             data = manager.query(**ask)
     told = [w for w in caught if w.category is DisagreementWarning]
+    assert all(str(w.message).endswith("; the row of vision was given") for w in told)
     assert (len(told), [d.time for d in data.disagreements]) == (
         (1, [utc(2024, 4, 3, 5)]) if policy == "flag" else (0, [])
     )

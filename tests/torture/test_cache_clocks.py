@@ -122,6 +122,18 @@ def test_a_format_from_the_future_survives_whatever_is_done(
     tally("format from the future", injected=6, survived=6)
 
 
+def test_a_series_is_cleared_and_its_files_from_the_future_stay(store: CacheStore, file: Path) -> None:
+    data = of_format(2, file)
+    file.write_bytes(data)
+    store.write(KEY, KLINES, [minutes(FEBRUARY - DAY, 5)], now=LATER)
+    OPENED.reset()
+    done = store.clear()
+    assert (done.series, done.files, done.newer) == (1, 1, 1)
+    assert list(store.root.rglob("*.arrow")) == [file]
+    assert file.read_bytes() == data
+    tally("format from the future", injected=1, survived=1)
+
+
 @pytest.mark.parametrize("version", [0, -1])
 def test_a_format_from_the_past_is_a_gap_and_makes_way(version: int, store: CacheStore, file: Path) -> None:
     data = of_format(version, file)

@@ -162,7 +162,14 @@ def folder_that_leads_out(file: Path, outside: Path) -> None:
     file.parent.symlink_to(outside / "moved")
 
 
-@pytest.mark.parametrize("spoil", [replaced_by_a_folder, folder_replaced_by_a_file, folder_that_leads_out])
+def replaced_by_a_pipe(file: Path, _: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+@pytest.mark.parametrize(
+    "spoil", [replaced_by_a_folder, replaced_by_a_pipe, folder_replaced_by_a_file, folder_that_leads_out]
+)
 def test_what_is_in_the_way_costs_no_row_and_is_told_of(spoil, tmp_path: Path, venue: Server) -> None:  # type: ignore[no-untyped-def]
     outside = tmp_path / "outside"
     outside.mkdir()

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from core.cache_series import rows_of
+from core.cache_series import MINUTE, rows_of
 from dsm_core.cache import CacheStore
+from dsm_core.model.time_range import RangeSet
 from dsm_core.schema.chart_type import KLINES
-from torture.cache_acts import KEY, LATER, STORM_SPAN, WORLD, Act, storm_write
+from torture.cache_acts import FEBRUARY, KEY, LATER, MOVES, STORM_SPAN, WORLD, Act, known, storm_write
 from torture.kill_server import KillServer
 from torture.scale import count
 from torture.tally import tally
@@ -74,6 +75,28 @@ def test_a_process_killed_at_any_system_call_leaves_the_old_or_the_new(
         assert list(root.rglob("*.tmp")) == [] or name in UNLOCKED, step
         shutil.rmtree(root)
     tally(f"SIGKILL at each system call: {name}", injected=killed, survived=killed)
+    assert killed >= 5
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_what_a_killed_process_moved_out_of_the_way_is_known_or_wanted_afterwards(
+    name: str, tmp_path: Path, killer: KillServer
+) -> None:
+    act = MOVES[name]
+    first = FEBRUARY - (8 if name == "restate" else 5) * MINUTE
+    held = RangeSet.from_pairs([(first, 2 * FEBRUARY - first)])
+    killed = 0
+    for step in numbers(0, count(3, 1)):
+        root = tmp_path / str(step)
+        if not killed_at(act, root, name, step, killer):
+            break
+        killed += 1
+        values = {value for part in act.look(root) for value in dict(part).values()}  # type: ignore[call-overload]
+        assert name != "restate" or values in (set(), {1.0}, {2.0}), step
+        assert not held - known(root), step
+        assert list(root.rglob("*.restated*")) == [], step
+        shutil.rmtree(root)
+    tally(f"SIGKILL at each system call: {name}, noted", injected=killed, survived=killed)
     assert killed >= 5
 
 

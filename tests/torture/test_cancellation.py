@@ -21,7 +21,7 @@ from torture.tally import tally
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors as Linux lists them")
 
-CANCELS: Final = count(25, 1500)
+CANCELS: Final = count(25, 600)
 MOST_EVENTS: Final = 40
 RANGE: Final = ("2024-03", "2024-06-14")
 ROWS: Final = (31 + 30 + 31 + 14) * 24

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from binance.venues import Desk
 from dsm_binance.emulator import Emulator, Listing
+from dsm_binance.listing import parse_listing
+from dsm_core import DataSourceManager
 from dsm_core.cache.paths import escape, series_folder
 from dsm_core.config import load_config
 from dsm_core.errors import ConfigError, DSMError, ProtocolChangedError, RequestError
@@ -160,6 +162,40 @@ async def test_a_redirect_to_another_host_takes_no_credentials_along(tmp_path: P
         await http.close()
         assert len(home.got) == 2
     tally("redirects to another host", injected=2, survived=2)
+
+
+def test_binance_is_sent_no_credentials_of_any_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password kept-secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("BINANCE_API_KEY", "kept-secret")
+    with host() as venue:
+        config = {
+            "http": {"state_dir": str(tmp_path / "limits"), "retry_count": 0},
+            "providers": {"binance": {"endpoints": dict.fromkeys(("vision", "listing", "spot"), venue.url)}},
+        }
+        with (
+            DataSourceManager(
+                "spot", "binance", cache_dir=tmp_path / "cache", config=config, clock=lambda: NOW
+            ) as manager,
+            suppress(DSMError),
+        ):
+            manager.get_data("BTCUSDT", "2024-06-01", "2024-06-11", "1h", on_gaps="ignore")
+    assert len(venue.got) > 2
+    for target, headers in venue.got:
+        assert "kept-secret" not in f"{target} {headers}"
+        assert not {"authorization", "cookie", "x-mbx-apikey"} & set(headers)
+
+
+@pytest.mark.parametrize("head", ["<!DOCTYPE a>", "<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]>"])
+def test_a_listing_with_a_document_type_is_refused(head: str) -> None:
+    listing = (
+        '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Key>k</Key></ListBucketResult>'
+    )
+    assert parse_listing(listing, "http://venue").keys == ["k"]
+    with pytest.raises(ProtocolChangedError, match="plain XML"):
+        parse_listing(head + listing, "http://venue")
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,15 @@ def test_an_outage_of_hours_that_answers_with_nothing_confirms_nothing(
 
 
 @pytest.mark.parametrize(
-    "off", [timedelta(hours=-30), timedelta(hours=-1), timedelta(hours=1), timedelta(days=6)]
+    "off",
+    [
+        timedelta(hours=-30),
+        timedelta(hours=-1),
+        timedelta(hours=1),
+        timedelta(days=6),
+        timedelta(days=20),
+        timedelta(days=366),
+    ],
 )
 @pytest.mark.parametrize("name", list(CLIENTS)[:: count(5, 1)])
 def test_a_wrong_clock_costs_no_row_and_confirms_nothing(
@@ -180,9 +188,13 @@ def test_a_wrong_clock_costs_no_row_and_confirms_nothing(
             assert not isinstance(data, DSMError), data
             pd.testing.assert_frame_equal(data.to_pandas(), stage.truth(name, span), check_freq=False)
         in_time(world.query, manager, ("2024-06-14", "2024-06-20"))
-    world.venue.clock.set(NOW + timedelta(days=8))
-    with world.manager() as manager:
-        june = in_time(world.query, manager, ("2024-06-01", "2024-06-20"), on_gaps="raise_any")
-        assert not isinstance(june, DSMError), june
-        assert june.to_pandas().index[-1].date().isoformat() == "2024-06-20"
+    # When the month's files are out too.
+    world.venue.clock.set(NOW + timedelta(days=25))
+    june = ("2024-06-01", "2024-06-20")
+    with world.manager() as manager, world.manager(cache_dir=tmp_path / "untouched") as other:
+        after, whole = (in_time(world.query, m, june, on_gaps="raise_any") for m in (manager, other))
+        assert not isinstance(after, DSMError), after
+        assert after.to_pandas().index[-1].date().isoformat() == "2024-06-20"
+        # Nor was the bar kept that was open then.
+        pd.testing.assert_frame_equal(after.to_pandas(), whole.to_pandas(), check_freq=False)
     tally("network faults", injected=1, survived=1)

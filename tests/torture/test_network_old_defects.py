@@ -13,7 +13,7 @@ from dsm_core.errors import IncompleteDataWarning, RateLimitError
 
 
 @pytest.mark.parametrize("status", ["418", "429"])
-def test_a_rate_limit_cannot_be_caught_as_one(status: str, venues: Venues, desk: Desk) -> None:
+def test_a_rate_limit_is_raised_as_one(status: str, venues: Venues, desk: Desk) -> None:
     venue = venues(missing=["*"], faults=[Fault(status, "klines", times=None, retry_after=600)])
     manager = desk.manager(venue, provider="binance", retry_count=0)
     with pytest.raises(RateLimitError) as caught:
@@ -21,7 +21,7 @@ def test_a_rate_limit_cannot_be_caught_as_one(status: str, venues: Venues, desk:
     assert caught.value.retry_after_s == pytest.approx(600, abs=30)
 
 
-def test_funding_that_is_held_in_part_is_returned_as_whole(venues: Venues, desk: Desk) -> None:
+def test_funding_that_is_held_in_part_is_never_returned_as_whole(venues: Venues, desk: Desk) -> None:
     venue = venues()
     manager = desk.manager(venue, "um", provider="binance", chart_type="funding_rate", retry_count=0)
     assert len(manager.get_data("BTCUSDT", "2024-03", "2024-03")) == 93
@@ -35,7 +35,7 @@ def test_funding_that_is_held_in_part_is_returned_as_whole(venues: Venues, desk:
     assert (end, reason, final) == (utc(2024, 6), "source_failed", False)
 
 
-def test_the_host_programs_log_handlers_are_destroyed(venues: Venues, desk: Desk) -> None:
+def test_the_host_programs_log_handlers_are_left_alone(venues: Venues, desk: Desk) -> None:
     root, own = logging.getLogger(), logging.Handler()
     seen: list[Any] = []
     own.emit = seen.append  # type: ignore[method-assign]

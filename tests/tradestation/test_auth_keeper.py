@@ -16,7 +16,9 @@ from dsm_core.config import Secret
 from dsm_core.errors import (
     AuthenticationError,
     ProtocolChangedError,
+    RestAPIError,
     ServerError,
+    SourceError,
     SourceTimeoutError,
     TransientSourceError,
 )
@@ -344,7 +346,9 @@ async def test_trouble_of_the_server_passes(vendor: Signin, server: LoopbackServ
 
 
 @pytest.mark.parametrize("body", [[], {}, {"access_token": 5}, {"access_token": ""}, "text", None,
-                                  {"access_token": "access-9", "refresh_token": 7}])  # fmt: skip
+                                  {"access_token": "access-9", "refresh_token": 7},
+                                  {"access_token": "access-9\u00f6"}, {"access_token": "access-9\r\nX: y"},
+                                  {"access_token": "access-9", "refresh_token": "\u00f6"}])  # fmt: skip
 async def test_an_answer_without_tokens_is_shown_to_nobody(
     vendor: Signin, server: LoopbackServer, tmp_path: Path, body: Any
 ) -> None:
@@ -355,6 +359,27 @@ async def test_an_answer_without_tokens_is_shown_to_nobody(
         with pytest.raises(ProtocolChangedError, match="without a usable access token") as caught:
             await token(context)
     assert "access-9" not in repr(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        # Python's own JSON gives up on the first one, others read it.
+        (200, f'{{"access_token": "a", "x": {"[" * 990}{"]" * 990}}}', ProtocolChangedError | ServerError),
+        (400, '{"access_token": "a", "expires_in": 1e999}', RestAPIError),
+    ],
+    ids=["nested too deeply", "a life without end"],
+)
+async def test_an_answer_that_oauthlib_chokes_on_is_an_error_of_the_source(
+    vendor: Signin, server: LoopbackServer, tmp_path: Path, status: int, body: str, kind: Any
+) -> None:
+    config = settings(server.url, tmp_path)
+    keep(config, record(config))
+    vendor.token_reply = Response(status, body=body)
+    async with context_of(config, tmp_path) as context:
+        with pytest.raises(SourceError) as caught:
+            await token(context)
+    assert isinstance(caught.value, kind)
 
 
 async def test_without_a_key_one_message_says_how_to_get_one(tmp_path: Path) -> None:

@@ -120,7 +120,8 @@ def test_a_damaged_file_is_set_aside(config: TradeStationConfig, tmp_path: Path,
     [
         {"refresh_token": ""}, {"refresh_token": 5}, {"access_token": 5}, {"expires_at": "soon"},
         {"version": 2}, {"expires_at": float("nan")}, {"generation": "1"}, {"refused": 1},
-        {"configured_sha256": 5}, {"expires_at": 10**400},
+        {"configured_sha256": 5}, {"expires_at": 10**400}, {"generation": 2**53}, {"generation": -1},
+        {"refresh_token": "\ud800"}, {"refresh_token": "a\r\nb"}, {"access_token": "\u00f6"},
     ],
     ids=str,
 )  # fmt: skip
@@ -131,6 +132,15 @@ def test_a_record_with_a_wrong_value_counts_as_damaged(
     path = file_of(tmp_path)
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     assert store_of(config).read() == (None, None)
+
+
+def test_damage_that_cannot_be_set_aside_is_told(config: TradeStationConfig, tmp_path: Path) -> None:
+    keep(config, record(config))
+    path = file_of(tmp_path)
+    path.write_text("{")
+    Path(f"{path}.damaged").mkdir()
+    with pytest.raises(AuthenticationError, match=r"is damaged, and cannot be set aside: .*log in again"):
+        store_of(config).read()
 
 
 async def test_after_damage_one_message_tells_place_and_remedy(

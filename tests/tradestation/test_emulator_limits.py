@@ -99,10 +99,16 @@ def test_a_status_can_be_shown(venue: TradeStationEmulator, status: int) -> None
     assert caller.ask("MSFT").status == 200
 
 
-def test_a_shown_status_can_say_when_to_come_back(venue: TradeStationEmulator) -> None:
-    venue.add_fault(Fault.parse("429:/barcharts:retry_after=7"))
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("7", "7"), ("2.5", "3"), ("1000000", "1000000"), ("1e15", "1" + "0" * 15), ("inf", None)],
+)
+def test_a_shown_status_can_say_when_to_come_back_in_whole_seconds(
+    venue: TradeStationEmulator, given: str, said: str | None
+) -> None:
+    venue.add_fault(Fault.parse(f"429:/barcharts:retry_after={given}"))
     answer = Caller(venue).ask("MSFT")
-    assert (answer.status, answer.headers["retry-after"]) == (429, "7")
+    assert (answer.status, answer.headers.get("retry-after")) == (429, said)
 
 
 def test_bodies_can_be_spoiled(venue: TradeStationEmulator) -> None:

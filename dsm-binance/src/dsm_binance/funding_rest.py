@@ -20,6 +20,7 @@ from dsm_binance.rest import translated
 from dsm_binance.symbols import check_symbol, symbol_info
 from dsm_core.errors import ProtocolChangedError, RequestError, RestAPIError
 from dsm_core.model import NS_PER_MS, NS_PER_S, Origin, RangeSet, TimeRange, to_ns
+from dsm_core.net import JsonReply
 from dsm_core.plugins import Answer, ClientSpec, PagedClient, PageRequest
 
 __all__ = ["CoinMFundingRest", "RATE_TYPES", "UsdsMFundingRest", "check_rate_type"]
@@ -76,53 +77,45 @@ class _FundingRest(PagedClient):
     async def fetch_page(self, page: PageRequest) -> Answer:
         """Settlements from the page's start, or from the last one of the page before."""
         begin_ms = page.start_ms if page.cursor is None else page.cursor
-        body, url = await self._ask(max(0, begin_ms - _LOOK_BACK_MS), page.last_ms + _MINUTE_MS)
-        if not body:
+        reply = await self._ask(max(0, begin_ms - _LOOK_BACK_MS), page.last_ms + _MINUTE_MS)
+        if not reply.body:
             # A venue in trouble answers nothing too: settlements before the range would show that.
-            body, url = await self._ask(max(0, begin_ms - _WITNESS_MS), page.last_ms + _MINUTE_MS)
+            reply = await self._ask(max(0, begin_ms - _WITNESS_MS), page.last_ms + _MINUTE_MS)
+        body: list[Mapping[str, Any]] = reply.body
         if not body and not _DELIVERY.search(self.symbol):
-            return Answer(pa.table({}), covered=RangeSet())
+            return Answer(pa.table({}), covered=RangeSet(), as_of=reply.as_of)
         settlements = await self._settlements(body)
         last_ms = _last_ms(body) if len(body) >= _PAGE_ROWS else None
-        end = self._sure_until(settlements, page.end) if last_ms is None else last_ms * NS_PER_MS + 1
+        # The venue's clock where this machine's is ahead of it.
+        now = min(self.context.now_ns(), reply.as_of or _FOREVER)
+        end = _sure_until(settlements, page.end, now) if last_ms is None else last_ms * NS_PER_MS + 1
         start = page.start if page.cursor is None else page.cursor * NS_PER_MS
         return Answer(
             settlements.table(),
             covered=RangeSet.from_pairs([(start, min(end, page.end))]),
-            origin=Origin(url=url.partition("?")[0]),
+            origin=Origin(url=reply.url.partition("?")[0]),
             cursor=last_ms if last_ms is not None and last_ms * NS_PER_MS < page.end else None,
+            as_of=reply.as_of,
         )
 
     async def lifetime(self) -> TimeRange | None:
         """From the first settlement, or the listing, to the last settlement of what trades no more."""
         info = await symbol_info(self.context, self.market, self.symbol)
-        first, _ = await self._ask(0, limit=1)
+        first = (await self._ask(0, limit=1)).body
         listed = None if info is None or info.listed_at is None else to_ns(info.listed_at)
         start = _last_ms(first) * NS_PER_MS if first else listed
         if start is None or info is None or info.trades:
             return None if start is None else TimeRange(start, _FOREVER)
-        last, _ = await self._ask(limit=1)
+        last = (await self._ask(limit=1)).body
         return TimeRange(start, _last_ms(last) * NS_PER_MS + 1) if last else None
 
     def unsettled(self, ranges: RangeSet, now: int) -> RangeSet:
         """The last hour or two, whose settlement may not be written yet."""
         return ranges & RangeSet.from_pairs([((now - _LATE_NS) // _HOUR_NS * _HOUR_NS, now)])
 
-    def _sure_until(self, settlements: Settlements, end: int) -> int:
-        """End of what the answer vouches for: a settlement of just now may not be written yet."""
-        now = self.context.now_ns()
-        hour = now // _HOUR_NS * _HOUR_NS
-        last, due = -1, end
-        if len(settlements.times_ms):
-            last = int(settlements.times_ms[-1]) * NS_PER_MS
-            due = last + settlements.hours[-1] * _HOUR_NS
-        if now - _LATE_NS < due < end:
-            return due
-        return hour if last < hour < end and hour > now - _WRITTEN_WITHIN_NS else end
-
     async def _ask(
         self, start_ms: int | None = None, end_ms: int | None = None, limit: int = _PAGE_ROWS
-    ) -> tuple[list[Mapping[str, Any]], str]:
+    ) -> JsonReply:
         bounds = {"startTime": start_ms, "endTime": end_ms}
         params = {"symbol": self.symbol, **{k: v for k, v in bounds.items() if v is not None}, "limit": limit}
         try:
@@ -138,7 +131,7 @@ class _FundingRest(PagedClient):
                 hint="Look for a new release of dsm-binance.",
                 url=reply.url,
             )
-        return body, reply.url
+        return reply
 
     async def _settlements(self, body: Sequence[Mapping[str, Any]]) -> Settlements:
         try:
@@ -173,11 +166,29 @@ class _FundingRest(PagedClient):
         listed = reply.body if isinstance(reply.body, list) else []
         found = (row for row in listed if isinstance(row, Mapping) and row.get("symbol") == self.symbol)
         # The list holds adjusted symbols only; the others settle every 8 hours.
-        return int(next((row["fundingIntervalHours"] for row in found), _DEFAULT_HOURS))
+        try:
+            return int(next((row["fundingIntervalHours"] for row in found), _DEFAULT_HOURS))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ProtocolChangedError(f"The fundingInfo answer tells no interval: {error!r}.") from error
 
 
 def _rounded_ms(row: Mapping[str, Any]) -> int:
-    return int(rounded(np.array([int(row["fundingTime"])], dtype=np.int64))[0])
+    try:
+        return int(rounded(np.array([int(row["fundingTime"])], dtype=np.int64))[0])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ProtocolChangedError(f"A settlement has no time: {error!r}.") from error
+
+
+def _sure_until(settlements: Settlements, end: int, now: int) -> int:
+    """End of what an answer of ``now`` vouches for: a settlement of just then may not be written yet."""
+    hour = now // _HOUR_NS * _HOUR_NS
+    last, due = -1, end
+    if len(settlements.times_ms):
+        last = int(settlements.times_ms[-1]) * NS_PER_MS
+        due = last + settlements.hours[-1] * _HOUR_NS
+    if now - _LATE_NS < due < end:
+        return due
+    return hour if last < hour < end and hour > now - _WRITTEN_WITHIN_NS else end
 
 
 def _last_ms(body: Sequence[Mapping[str, Any]]) -> int:

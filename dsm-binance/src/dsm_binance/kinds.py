@@ -31,9 +31,9 @@ _PRICES: Final = ("open", "high", "low", "close")
 _NO_VOLUME: Final = "The venue's volume columns are placeholders and left out."
 
 
-def _schema(name: str, unit: str, notes: str) -> ChartSchema:
+def _schema(name: str, unit: str, notes: str, *, is_signed: bool = False) -> ChartSchema:
     by_name = {column.name: column for column in KLINES.columns}
-    prices = tuple(evolve(by_name[price], unit=unit) for price in _PRICES)
+    prices = tuple(evolve(by_name[price], unit=unit, not_negative=not is_signed) for price in _PRICES)
     count = evolve(by_name["count"], unit="values that the bar was made of, not trades")
     return ChartSchema(
         name=name,
@@ -65,6 +65,11 @@ class KlineKind:
     schema: ChartSchema
     by_pair: bool = False
     is_signed: bool = False
+
+    @property
+    def not_negative(self) -> frozenset[str]:
+        """Prices that are never below zero: the shared chart type allows it for other venues' futures."""
+        return frozenset() if self.is_signed else frozenset(_PRICES)
 
     @property
     def chart_type(self) -> str:
@@ -102,6 +107,7 @@ PREMIUM_INDEX: Final = KlineKind(
         "premium_index_klines",
         "fraction of the index price; may be negative",
         "How far the contract trades above its index; 0.0001 is 1 bp.",
+        is_signed=True,
     ),
     is_signed=True,
 )

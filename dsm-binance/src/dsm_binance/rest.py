@@ -81,7 +81,7 @@ class _KlinesRest(PagedClient):
         """One page; a hole may make it shorter than its window."""
         reply = await self._klines(startTime=page.start_ms, endTime=page.last_ms, limit=page.rows)
         origin = Origin(url=reply.url.partition("?")[0])
-        return Answer.from_rows(reply.body, self.kind.cells, origin=origin)
+        return Answer.from_rows(reply.body, self.kind.cells, origin=origin, as_of=reply.as_of)
 
     async def lifetime(self) -> TimeRange | None:
         """From the first bar to the last one of a symbol that trades no more."""
@@ -162,6 +162,7 @@ def _spec(market: Market, kind: KlineKind) -> ClientSpec:
         chart_type=kind.chart_type,
         source="rest",
         intervals=market.rest_codes,
+        not_negative=kind.not_negative,
         page_rows=market.page_rows,
         max_span_s=market.max_span_s,
         authoritative=True,

@@ -291,4 +291,4 @@ class CacheWarning(DSMWarning):
 
 
 class DisagreementWarning(DSMWarning):
-    """Two sources tell different things of one row; the earlier source's was taken."""
+    """Two sources tell different things of one row; the message names whose was given."""

@@ -18,7 +18,7 @@ from attrs import define, field
 
 from dsm_core.errors import ConfigError
 from dsm_core.events import Event, Planned, RateLimitWait, RequestFinished, Retry, SegmentDone
-from dsm_core.model.wording import counted
+from dsm_core.model.wording import counted, size_text
 
 __all__ = [
     "Progress",
@@ -84,7 +84,7 @@ class Progress:
 
     def __str__(self) -> str:
         parts = counted(max(self.parts, self.done), "part")
-        text = f"{self.done}/{parts}, {counted(self.requests, 'request')}, {self.bytes_received / 1e6:.1f} MB"
+        text = f"{self.done}/{parts}, {counted(self.requests, 'request')}, {size_text(self.bytes_received)}"
         many = len({series for _, series in self._planned})
         text = f"{many} series, {text}" if many > 1 else text
         return f"{text}, {self.remark}" if self.remark else text

@@ -6,6 +6,7 @@ A field may be null or left out; only the prices and the time must be there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dsm_core.model import NS_PER_MS, to_ns
+from dsm_core.model.time_range import EARLIEST_NS, LATEST_NS
 from dsm_tradestation.errors import changed
 
 __all__ = ["Times", "bar_table", "bars_of", "end_times", "has_closed", "with_close_times"]
@@ -29,6 +31,7 @@ _COUNTS: Final = {
     "count": "TotalTicks",
 }
 _TIME: Final = pa.timestamp("ns", "UTC")
+_MOST: Final = 2**63 - 1
 Times = NDArray[np.int64]
 
 
@@ -58,7 +61,8 @@ def end_times(bars: Sequence[Mapping[str, Any]]) -> Times:
     Raises
     ------
     ProtocolChangedError
-        When a bar has none, or the two fields of the first or the last one tell different times.
+        When a bar has none, or none that a table can hold; or the two fields of the first or the last one
+        tell different times.
     """
     for bar in (*bars[:1], *bars[-1:]):
         _check_stamps(bar)
@@ -74,12 +78,13 @@ def _check_stamps(bar: Mapping[str, Any]) -> None:
 def _stamp(bar: Mapping[str, Any]) -> int:
     """A bar's time in milliseconds; both fields tell the same."""
     epoch, text = bar.get("Epoch"), str(bar.get("TimeStamp"))
-    if type(epoch) is int:
-        return epoch
     try:
-        return to_ns(datetime.fromisoformat(text)) // NS_PER_MS
+        found = epoch if type(epoch) is int else to_ns(datetime.fromisoformat(text)) // NS_PER_MS
     except (TypeError, ValueError) as error:
         raise changed(f"A bar has no time: TimeStamp={text!r:.50}, Epoch={epoch!r:.50}.") from error
+    if not EARLIEST_NS <= found * NS_PER_MS < LATEST_NS:
+        raise changed(f"A bar has a time beyond all: TimeStamp={text!r:.50}, Epoch={epoch!r:.50}.")
+    return found
 
 
 def bar_table(
@@ -118,7 +123,7 @@ def with_close_times(table: pa.Table, ends: Times) -> pa.Table:
 def _number(bar: Mapping[str, Any], field: str, *, is_required: bool = False) -> str | None:
     """A number as the text that it came as."""
     value = bar.get(field)
-    if isinstance(value, str) and value.strip():
+    if isinstance(value, str) and value.isascii() and value.strip():
         return value.strip()
     if isinstance(value, int | float) and not isinstance(value, bool):
         return repr(value)
@@ -129,9 +134,12 @@ def _number(bar: Mapping[str, Any], field: str, *, is_required: bool = False) ->
 
 def _count(bar: Mapping[str, Any], field: str) -> int | None:
     value = bar.get(field)
-    if value is None or type(value) is int:
-        return value
-    is_whole = isinstance(value, float) and value.is_integer()
+    if value is None:
+        return None
+    is_whole = type(value) is int or (isinstance(value, float) and value.is_integer())
     if is_whole or (isinstance(value, str) and value.isascii() and value.isdigit()):
-        return int(value)
+        with suppress(ValueError):  # more digits than Python reads
+            found = int(value)
+            if abs(found) <= _MOST:
+                return found
     raise changed(f"A bar has {field}={value!r:.50}.")

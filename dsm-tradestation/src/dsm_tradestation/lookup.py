@@ -126,12 +126,11 @@ async def _ask(context: ClientContext, url: str) -> Any:
 def _lists(body: Any) -> tuple[list[Entry], list[Entry]]:
     if not isinstance(body, Mapping) or not isinstance(body.get("Symbols"), list):
         raise changed("The answer about a symbol has no list of Symbols.")
-    errors = body.get("Errors") or []
-    return _mappings(body["Symbols"]), _mappings(errors)
+    return _mappings(body["Symbols"]), _mappings(body.get("Errors"))
 
 
-def _mappings(entries: list[Any]) -> list[Entry]:
-    return [entry for entry in entries if isinstance(entry, Mapping)]
+def _mappings(entries: Any) -> list[Entry]:
+    return [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
 
 
 def _details(entry: Mapping[str, Any], symbol: str) -> Details:

@@ -8,7 +8,6 @@ document of v3.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import cached_property
 from typing import Any, ClassVar, Final, Literal
 
@@ -38,7 +37,7 @@ _FOREVER: Final = 2**62
 _PRICES: Final = ("open", "high", "low", "close")
 # Before any of the venue's history.
 _FIRST_DATE: Final = "1950-01-01T00:00:00Z"
-_TWO_DAYS: Final = timedelta(days=2)
+_TWO_DAYS_NS: Final = 2 * 86_400 * NS_PER_S
 
 
 class BarsRest(PagedClient):
@@ -121,11 +120,12 @@ class BarsRest(PagedClient):
         bars = (await self._bars("Monthly", {"firstdate": _FIRST_DATE})).bars
         if not bars:
             return None
-        first = from_ns(int(label_opens(end_times(bars[:1]), Interval("1M"), self.instrument)[0]))
+        first = int(label_opens(end_times(bars[:1]), Interval("1M"), self.instrument)[0])
         # The session of a month's first day may open on the evening before.
-        start = first - _TWO_DAYS if self.is_intraday else first
-        end = _FOREVER if details.expires is None else to_ns(details.expires + _TWO_DAYS)
-        return TimeRange(to_ns(start), end)
+        start = first - _TWO_DAYS_NS if self.is_intraday else first
+        end = _FOREVER if details.expires is None else to_ns(details.expires) + _TWO_DAYS_NS
+        # An expiry before the first bar tells nothing.
+        return TimeRange(start, end) if start < end else None
 
     async def _bars(self, code: str, bounds: Mapping[str, str]) -> _Told:
         unit, count = unit_and_count(code)
@@ -149,8 +149,7 @@ class BarsRest(PagedClient):
             raise not_entitled(self.symbol, error.message, **error.details) from error
         except RestAPIError as error:
             raise too_much(error, self.symbol) from error
-        as_of = None if reply.server_date is None else to_ns(reply.server_date) + NS_PER_S
-        return _Told(bars_of(reply.body), Origin(url=reply.url.partition("?")[0]), as_of)
+        return _Told(bars_of(reply.body), Origin(url=reply.url.partition("?")[0]), reply.as_of)
 
     def check(self, body: Any) -> None:
         """Raise for a refusal inside a 200."""

@@ -15,7 +15,7 @@ _BY_NAME: Final = {column.name: column for column in KLINES.columns}
 
 
 def _optional(name: str, dtype: ColumnType, unit: str, agg: Aggregation = "sum") -> Column:
-    return Column(name, dtype, unit, agg=agg, required=False, nullable=True)
+    return Column(name, dtype, unit, agg=agg, required=False, nullable=True, not_negative=True)
 
 
 BARS: Final = ChartSchema(

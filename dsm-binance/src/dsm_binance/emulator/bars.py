@@ -6,18 +6,18 @@ and its decimal text is exact too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from dsm_binance.emulator.intervals import IntArray, Interval
+from dsm_core.emulation.columns import Columns
 
 __all__ = ["Bars"]
 
 
 @dataclass(frozen=True)
-class Bars:
+class Bars(Columns):
     """Columns of equal length, ascending by `open_ms`."""
 
     open_ms: IntArray
@@ -32,40 +32,10 @@ class Bars:
     taker: IntArray
     taker_quote: IntArray
 
-    def __len__(self) -> int:
-        return len(self.open_ms)
-
-    @property
-    def nbytes(self) -> int:
-        """What the columns take in memory."""
-        return sum(column.nbytes for column in self.columns())
-
-    @classmethod
-    def none(cls) -> Bars:
-        """Give bars without a row."""
-        return cls(*(np.empty(0, dtype=np.int64) for _ in fields(cls)))
-
-    @classmethod
-    def join(cls, parts: Sequence[Bars]) -> Bars:
-        """Give bars of consecutive ranges as one."""
-        if len(parts) == 1:
-            return parts[0]
-        if not parts:
-            return cls.none()
-        return cls(*(np.concatenate(column) for column in zip(*(p.columns() for p in parts), strict=True)))
-
-    def columns(self) -> tuple[IntArray, ...]:
-        """Give the columns in the venue's order, without its unused last one."""
-        return tuple(getattr(self, field.name) for field in fields(self))
-
     def between(self, start_ms: int, end_ms: int) -> Bars:
         """Give the bars with ``start_ms <= open_ms < end_ms``."""
         first, last = np.searchsorted(self.open_ms, [start_ms, end_ms])
         return self.take(slice(int(first), int(last)))
-
-    def take(self, rows: slice | IntArray | np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Bars:
-        """Give some rows, by slice, index or mask."""
-        return Bars(*(column[rows] for column in self.columns()))
 
     def aggregate(self, interval: Interval) -> Bars:
         """Give the bars of a coarser interval; a slot without a fine bar gives none."""

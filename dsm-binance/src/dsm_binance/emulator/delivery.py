@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Final
 
@@ -10,6 +9,7 @@ from dsm_binance.emulator.faults import Fault
 from dsm_binance.emulator.replies import api_error, no_such_key
 from dsm_core import emulation
 from dsm_core.emulation import Reply
+from dsm_core.emulation.replies import retry_after
 
 __all__ = ["spoil"]
 
@@ -46,12 +46,11 @@ def spoil(reply: Reply, fault: Fault, path: str, now_ms: int) -> Reply:
 
 
 def _refusal(fault: Fault, status: int, now_ms: int) -> Reply:
-    retry_after = fault.retry_after if fault.retry_after is not None else _RETRY_AFTER.get(fault.kind)
-    if retry_after is not None and math.isinf(retry_after):
-        retry_after = None
-    headers = {} if retry_after is None else {"Retry-After": f"{retry_after:.15g}"}
+    wait_s = fault.retry_after if fault.retry_after is not None else _RETRY_AFTER.get(fault.kind)
+    headers = retry_after(wait_s)
     if status == 403:
         # The firewall in front of the venue answers with a page, not with the API's JSON.
         return Reply(403, b"<html><head><title>403 Forbidden</title></head></html>", "text/html", headers)
     code, msg = _MESSAGES[status]
-    return api_error(code, msg.format(until=now_ms + int((retry_after or 0) * 1000)), status, headers)
+    until_ms = now_ms + int(headers.get("Retry-After", "0")) * 1000
+    return api_error(code, msg.format(until=until_ms), status, headers)

@@ -44,33 +44,22 @@ _ONLY: Final[dict[str, tuple[Kind, ...]]] = {
 
 @dataclass(frozen=True)
 class Fault(emulation.Fault):
-    """One way in which the venue goes wrong.
+    """One way in which the venue goes wrong, told as :class:`dsm_core.emulation.Fault` is.
 
     Parameters
     ----------
     kind
-        One of `FAULT_KINDS`: a status; ``timeout`` (no answer), ``slow`` (the body comes in eight parts),
-        ``drip`` (a byte at a time), ``cut`` (the body ends half way), ``wrong-length`` (half of it is
-        announced, all of it sent), ``reset``; ``bad-checksum``, ``no-checksum``, ``bad-zip`` for archive
-        files; ``malformed`` (half the JSON) and ``empty`` (``[]``) for REST; ``html`` (a page with status
-        200), ``bad-gzip`` (what is announced as gzip is none) and ``redirect-loop``.
-    match
-        Part of ``METHOD path?query``, or a regular expression after ``re:``. Empty hits everything.
-    times
-        How many requests it hits; ``None`` is all.
-    after
-        How many matching requests it lets pass first.
+        One of `FAULT_KINDS`; besides those of any venue ``bad-checksum``, ``no-checksum`` and ``bad-zip`` for
+        archive files. ``malformed`` and ``empty`` (``[]``) are for REST.
+    match, times, after, seconds
+        As of any fault.
     retry_after
-        Seconds in the ``Retry-After`` header, which ``inf`` leaves out; without it 429 says 1, 418 says 120,
-        others say nothing.
-    seconds
-        How long ``slow`` takes (2 unless given), how long ``drip`` waits before each byte (0.05 unless
-        given), or after how long ``timeout`` hangs up (never unless given).
+        Seconds in the ``Retry-After`` header; without it 429 says 1, 418 says 120, others say nothing.
 
     Raises
     ------
     ValueError
-        An unknown kind, a number below what makes sense, or a bad regular expression.
+        As of any fault.
     """
 
     kinds: ClassVar[tuple[str, ...]] = FAULT_KINDS

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import formatdate
 from typing import Final
 
 from aiohttp import web
@@ -24,7 +23,8 @@ from dsm_binance.emulator.paths import FOLDERS
 from dsm_binance.emulator.replies import api_error, no_such_key
 from dsm_binance.emulator.rest import FUNDING_KINDS, FUTURES_KINDS, ROOTS, Rest, weight_of
 from dsm_binance.emulator.vision import answer_object
-from dsm_core.emulation import Clock, FaultBox, Journal, Reply, Verdict, send
+from dsm_core.emulation import Clock, FaultBox, Journal, Reply, Verdict
+from dsm_core.emulation.gate import VenueGate, line_of, port_of, status_of
 
 __all__ = ["Gate", "Rooms"]
 
@@ -36,7 +36,6 @@ _API_KINDS: Final[dict[str, Kind]] = {
     "time": "time",
     "ping": "ping",
 }
-_SILENT_FAULTS: Final = frozenset({"timeout", "reset"})
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class _Call:
     is_archive: bool = False
 
 
-class Gate:
+class Gate(VenueGate):
     """Handles every request of the venue.
 
     Parameters
@@ -74,14 +73,9 @@ class Gate:
     """
 
     def __init__(self, rooms: Rooms, prefixes: Mapping[str, str]) -> None:
+        super().__init__(rooms.clock)
         self._rooms, self.prefixes = rooms, prefixes
         self._bucket = Bucket(rooms.archive, rooms.clock) if rooms.archive is not None else None
-        self._released = asyncio.Event()
-
-    def release(self) -> None:
-        """End the wait of everyone who is kept without an answer; to be called on the server's loop."""
-        self._released.set()
-        self._released = asyncio.Event()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
@@ -92,14 +86,14 @@ class Gate:
         if verdict is not None and verdict.status != 200:
             reply = self._limit_reply(verdict)
         else:
-            fault = self._rooms.faults.draw(f"{request.method} {_line(request)}", call.kind)
+            fault = self._rooms.faults.draw(line_of(request), call.kind)
             reply = await self._answer(call, request)
             if fault is not None:
                 reply = spoil(reply, fault, request.path_qs, self._rooms.clock.now_ms())
         reply = self._stamp(reply, call, verdict)
-        status = 0 if fault is not None and fault.kind in _SILENT_FAULTS else reply.status
+        status = status_of(reply, fault)
         self._rooms.journal.add(_record(request, call, status, weight, arrived))
-        return await send(request, reply, fault, self._released)
+        return await self.send(request, reply, fault)
 
     def _weigh(self, call: _Call, query: Mapping[str, str]) -> tuple[int, Verdict | None]:
         if not call.is_api or call.market is None:
@@ -137,13 +131,13 @@ class Gate:
 
     def _stamp(self, reply: Reply, call: _Call, verdict: Verdict | None) -> Reply:
         """Add the headers that every answer has; the date is the venue's own."""
-        headers = {"Date": formatdate(self._rooms.clock.now_ms() / 1000, usegmt=True), **reply.headers}
+        headers = {}
         if verdict is not None:
             headers["x-mbx-used-weight-1m"] = str(verdict.used)
             if call.market == "spot":
                 headers["x-mbx-used-weight"] = str(verdict.used)
                 headers["x-mbx-uuid"] = "00000000-0000-4000-8000-000000000000"
-        return Reply(reply.status, reply.body, reply.content_type, headers)
+        return self.dated(reply, headers)
 
 
 def _tell(path: str, query: Mapping[str, str], prefixes: Mapping[str, str]) -> _Call:
@@ -172,18 +166,9 @@ def _record(request: web.BaseRequest, call: _Call, status: int, weight: int, arr
         market=call.market or "",
         when=arrived,
         kind=call.kind,
-        port=_port(request),
+        port=port_of(request),
     )
 
 
 def _market_of(key: str) -> Market | None:
     return next((market for folder, market in FOLDERS.items() if key.startswith(f"data/{folder}/")), None)
-
-
-def _line(request: web.BaseRequest) -> str:
-    return f"{request.path}?{request.query_string}" if request.query_string else request.path
-
-
-def _port(request: web.BaseRequest) -> int:
-    name = request.transport.get_extra_info("sockname") if request.transport is not None else None
-    return int(name[1]) if name else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Final
@@ -12,6 +12,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from dsm_core.errors import RequestError
+from dsm_core.model.arguments import shown, table_of
 from dsm_core.schema.chart_type import ChartSchema
 from dsm_core.schema.column import Column
 
@@ -81,7 +82,8 @@ class Tolerances:
         RequestError
             Naming the column, or the number that is no bound.
         """
-        relative, absolute = relative or {}, absolute or {}
+        relative = table_of("relative", relative, '"volume": 1e-6')
+        absolute = table_of("absolute", absolute, '"close": 0.01')
         known = {column.name: column for column in schema.columns}
         for bounds in (relative, absolute):
             for name, bound in bounds.items():
@@ -101,9 +103,12 @@ def _usual(column: Column) -> Tolerance:
 
 def _check_bound(name: str, bound: object) -> None:
     is_number = isinstance(bound, int | float) and not isinstance(bound, bool)
-    if not is_number or not math.isfinite(bound) or bound < 0:  # type: ignore[arg-type,operator]
+    # A whole number beyond the largest float compares with it, and has no float of its own.
+    if not is_number or not 0 <= bound <= sys.float_info.max:  # type: ignore[operator]
         raise RequestError(
-            f"The tolerance {bound!r} of {name!r} is none.", hint="Give a number, 0 or more.", column=name
+            f"The tolerance {shown(bound)} of {name!r} is none.",
+            hint="Give a number, 0 or more; the largest is 1.7e308.",
+            column=str(name),
         )
 
 

@@ -49,6 +49,15 @@ class ReadOnlyCache(CacheStore):
         """Remove nothing: that a venue restated a series is for the next call to mend."""
         return Cleared()
 
+    def put_away(self, key: SeriesKey, schema: ChartSchema) -> None:
+        """Put nothing away, for the same reason."""
+
+    def drop_put_away(self, key: SeriesKey, schema: ChartSchema) -> None:
+        """Drop nothing."""
+
+    def want_lost(self, key: SeriesKey, schema: ChartSchema) -> None:
+        """Note nothing."""
+
     def has_rows_before(self, key: SeriesKey, schema: ChartSchema, t: int) -> bool:
         """Whether the other cache has a row before ``t``."""
         return self._store.has_rows_before(key, schema, t)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from dsm_core.agreement import Disagreement, disagreements_of
 from dsm_core.errors import DSMError, RequestError
@@ -150,11 +150,12 @@ class Audit:
 
     def _told(self, source: str) -> str:
         if source in self.failures:
-            return f"{source}: failed: {self.failures[source].message}"
+            why = self.failures[source].message.removeprefix(f"No source delivered {self.key}: ")
+            return f"{source}: failed: {_without_place(why, source, self.span.start, self.span.end)}"
         text = f"{source}: {counted(self.rows[source], 'row')}"
         if self.lacking[source]:
             text += f", has no {', '.join(self.lacking[source])}"
-        return text + "".join(f"\n{source}: cannot tell {gap}" for gap in self.untold[source])
+        return text + "".join(f"\n{source}: cannot tell {_told(gap, source)}" for gap in self.untold[source])
 
     @property
     def summary(self) -> str:
@@ -170,3 +171,12 @@ class Audit:
         lone = len(kinds) - values
         parts += [f"{counted(lone, 'row')} stand" + "s" * (lone == 1) + " in one source only"] if lone else []
         return f"{head}{', '.join(parts)}."
+
+
+def _told(gap: Gap, source: str) -> str:
+    return str(evolve(gap, detail=_without_place(gap.detail, source, gap.start_ns, gap.end_ns)))
+
+
+def _without_place(why: str, source: str, start_ns: int, end_ns: int) -> str:
+    """The reason alone, where source and range stand before it on the line already."""
+    return why.removeprefix(f"{source} for {iso(start_ns)} to {iso(end_ns)}: ")

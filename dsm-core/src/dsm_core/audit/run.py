@@ -8,11 +8,12 @@ from itertools import combinations
 from typing import Final
 
 import pyarrow as pa
-from attrs import evolve, frozen
+from attrs import define, evolve, frozen
 
 from dsm_core.agreement import Tolerances, compare_rows
 from dsm_core.audit.read_only import ReadOnlyCache
 from dsm_core.audit.result import Audit
+from dsm_core.config import AgreementConfig
 from dsm_core.errors import (
     AllSourcesFailedError,
     DSMError,
@@ -20,11 +21,13 @@ from dsm_core.errors import (
     RequestError,
     SourceError,
 )
+from dsm_core.events import Event, RequestSent, call_scope, current_scope, new_call_id
 from dsm_core.fcp.call import Call
 from dsm_core.fcp.outcome import Outcome
 from dsm_core.fcp.planner import reaches_present
 from dsm_core.fcp.request import Request
 from dsm_core.fcp.series import Series
+from dsm_core.model.arguments import several
 from dsm_core.model.exact_time import exact_iso
 from dsm_core.model.names import DataSource
 from dsm_core.model.provenance import Gap
@@ -56,6 +59,27 @@ class Bounds:
     absolute: Mapping[str, float] | None = None
 
 
+@define(eq=False)
+class _Requests:
+    """Counts the requests of a call, whichever source sent them: the calls of all sources are one call."""
+
+    call_id: int
+    sent: int = 0
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, RequestSent) and event.call_id == self.call_id:
+            self.sent += 1
+
+
+@frozen(kw_only=True)
+class _Told:
+    """What the sources told, each alone."""
+
+    outcomes: Mapping[str, Outcome]
+    failures: Mapping[str, DSMError]
+    requests: int
+
+
 async def audit_series(request: Request, bounds: Bounds, open_call: Callable[[Request], Call]) -> Audit:
     """Fetch the range of a request from each source and compare, row by row.
 
@@ -66,18 +90,25 @@ async def audit_series(request: Request, bounds: Bounds, open_call: Callable[[Re
     DSMError
         When there is no row at all and a source failed: what it raised.
     """
-    usual = open_call(evolve(request, source=DataSource.AUTO))
-    series = usual.series
-    _check_kind(series)
-    sources = _chosen(series, bounds.sources)
-    tolerances = _tolerances(series, bounds)
-    span = await _span(usual, lambda: open_call(usual.request))
-    calls = {source: _alone(open_call, request, source, span) for source in sources}
-    failures = await _fetch_all(calls)
-    outcomes = {source: call.outcome() for source, call in calls.items()}
+    requests = _Requests(current_scope().call_id or new_call_id())
+    with call_scope(requests.call_id):
+        usual = open_call(evolve(request, source=DataSource.AUTO))
+        series = usual.series
+        _check_kind(series)
+        sources = _chosen(series, bounds.sources)
+        tolerances = _tolerances(series, bounds)
+        stop_counting = usual.bus.subscribe(requests)
+        try:
+            span = await _span(usual, lambda: open_call(usual.request))
+            calls = {source: _alone(open_call, request, source, span) for source in sources}
+            failures = await _fetch_all(calls)
+        finally:
+            stop_counting()
+        outcomes = {source: call.outcome() for source, call in calls.items()}
     if failures and not any(len(out.table) for out in outcomes.values()):
         raise next(iter(failures.values()))
-    return _compared(series, span, outcomes, failures, tolerances, request.columns)
+    told = _Told(outcomes=outcomes, failures=failures, requests=requests.sent)
+    return _compared(series, span, told, tolerances, request.columns)
 
 
 async def _span(usual: Call, again: Callable[[], Call]) -> TimeRange:
@@ -101,9 +132,8 @@ def _check_kind(series: Series) -> None:
 
 def _chosen(series: Series, asked: Sequence[str] | None) -> tuple[str, ...]:
     served = tuple(series.clients)
-    if isinstance(asked, str):
-        raise RequestError(f"sources={asked!r} is one text.", hint='Write sources=["vision", "rest"].')
-    chosen = served if asked is None else tuple(dict.fromkeys(map(str, asked)))
+    named = served if asked is None else several("sources", asked, ", ".join(map(repr, served)))
+    chosen = tuple(dict.fromkeys(map(str, named)))
     for source in chosen:
         if source not in served:
             raise RequestError(
@@ -111,10 +141,15 @@ def _chosen(series: Series, asked: Sequence[str] | None) -> tuple[str, ...]:
                 hint=f"Use two or more of {', '.join(served)}.",
                 source=source,
             )
-    if len(chosen) < 2:
+    if len(served) < 2:
         raise RequestError(
-            f"{series.key} is served by {', '.join(served)} alone.",
-            hint="An audit needs two sources." if len(served) < 2 else "Name two sources, or none for all.",
+            f"{series.key} is served by {', '.join(served)} alone.", hint="An audit needs two sources."
+        )
+    if len(chosen) < 2:
+        told = f"one was named: {chosen[0]!r}" if chosen else "none was named"
+        raise RequestError(
+            f"An audit needs two sources, and {told}.",
+            hint=f"Name two or more of {', '.join(served)}; leave them out for all.",
         )
     return chosen
 
@@ -142,7 +177,9 @@ def _alone(open_call: Callable[[Request], Call], request: Request, source: str, 
         include_open_bar=False,
     )
     call = open_call(alone)
-    return call if call.store is None else evolve(call, store=ReadOnlyCache(call.store))
+    store = None if call.store is None else ReadOnlyCache(call.store)
+    # What differs is what an audit is asked for, whatever the policy of usual calls.
+    return evolve(call, store=store, agreement=AgreementConfig())
 
 
 async def _fetch_all(calls: Mapping[str, Call]) -> dict[str, DSMError]:
@@ -168,12 +205,11 @@ async def _fetch_all(calls: Mapping[str, Call]) -> dict[str, DSMError]:
 def _compared(
     series: Series,
     span: TimeRange,
-    outcomes: Mapping[str, Outcome],
-    failures: Mapping[str, DSMError],
+    told: _Told,
     tolerances: Tolerances,
     columns: Sequence[str] | None,
 ) -> Audit:
-    whole = RangeSet.of(span)
+    outcomes, failures, whole = told.outcomes, told.failures, RangeSet.of(span)
     untold = {s: whole if s in failures else _untold(out) for s, out in outcomes.items()}
     lacking = {s: series.absent_columns(series.clients[s]) for s in outcomes}
     names = series.schema.column_names if columns is None else columns
@@ -199,7 +235,7 @@ def _compared(
         untold={source: _told_gaps(out) for source, out in outcomes.items()},
         lacking={source: tuple(n for n in names if n in absent) for source, absent in lacking.items()},
         failures=dict(failures),
-        requests=sum(out.requests for out in outcomes.values()),
+        requests=told.requests,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Final
@@ -21,7 +22,15 @@ from dsm_core.model.coverage import Ledger, LedgerEntry
 from dsm_core.model.series import SeriesKey
 from dsm_core.model.time_range import RangeSet
 
-__all__ = ["CachedSeries", "SeriesLedger", "cache_files", "list_ledgers", "list_series", "verify_files"]
+__all__ = [
+    "CachedSeries",
+    "SeriesLedger",
+    "cache_files",
+    "list_ledgers",
+    "list_series",
+    "problem_of",
+    "verify_files",
+]
 
 _LEVELS: Final = 5
 _ATTEMPTS: Final = 5
@@ -86,17 +95,19 @@ def list_ledgers(root: str, keep: Callable[[SeriesKey], bool]) -> Iterator[Serie
 def verify_files(root: str) -> Iterator[tuple[Path, str | None]]:
     """Every file, with what is wrong with it, or None; nothing is changed."""
     for path in cache_files(root):
-        try:
-            with open_quietly(path) as file:
-                result = decode(path, pa.py_buffer(file.read()))
-        except FileNotFoundError:
-            continue
-        if isinstance(result, Unusable):
-            yield Path(path), result.problem
-            continue
-        told = result[0]
-        place = os.path.join(root, *series_folder(told.key).split("/"), told.period + SUFFIX)
-        yield Path(path), None if path == place else f"it holds {told.period} of {told.key}"
+        with suppress(FileNotFoundError):
+            yield Path(path), problem_of(root, path)
+
+
+def problem_of(root: str, path: str) -> str | None:
+    """What is wrong with one file, or None; ``FileNotFoundError`` when it is gone."""
+    with open_quietly(path) as file:
+        result = decode(path, pa.py_buffer(file.read()))
+    if isinstance(result, Unusable):
+        return result.problem
+    told = result[0]
+    place = os.path.join(root, *series_folder(told.key).split("/"), told.period + SUFFIX)
+    return None if path == place else f"it holds {told.period} of {told.key}"
 
 
 def _told(path: str) -> tuple[Header, int] | None:

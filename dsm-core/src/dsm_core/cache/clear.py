@@ -12,7 +12,7 @@ from dsm_core.cache.admin import CachedSeries, list_series
 from dsm_core.cache.damaged import is_set_aside, list_damaged
 from dsm_core.cache.disk import check_inside, remove_empty_folders
 from dsm_core.cache.documents import files_of, list_documents, sweep_dead
-from dsm_core.cache.file import SUFFIX
+from dsm_core.cache.file import SUFFIX, is_newer
 from dsm_core.cache.folder import SeriesFolder
 from dsm_core.cache.in_use import unmarked
 from dsm_core.cache.period import Period, kind_of_interval, parse_period
@@ -25,12 +25,16 @@ _LOCK = ".lock"
 
 @frozen(kw_only=True)
 class Cleared:
-    """What was removed: how many series and documents, their files (set aside ones too) and bytes."""
+    """What was removed: how many series and documents, their files (set aside ones too) and bytes.
+
+    ``newer`` counts files that a newer DSM wrote: they were left where they are.
+    """
 
     series: int = 0
     documents: int = 0
     files: int = 0
     bytes: int = 0
+    newer: int = 0
 
 
 def clear_series(root: str, keep: Callable[[SeriesKey], bool]) -> Cleared:
@@ -41,15 +45,16 @@ def clear_series(root: str, keep: Callable[[SeriesKey], bool]) -> Cleared:
     CacheUnavailableError
         When a folder leads out of ``root``, or another writer keeps a period too long.
     """
-    series = files = size = 0
+    series = files = size = newer = 0
     for held in (*list_series(root), *list_damaged(root)):
         if keep(held.key):
             continue
         check_inside(root, str(held.path))
-        removed = _remove(held)
+        removed, left = _remove(held)
         series, files, size = series + 1, files + len(removed), size + sum(removed)
+        newer += left
         _tidy(root, str(held.path))
-    return Cleared(series=series, files=files, bytes=size)
+    return Cleared(series=series, files=files, bytes=size, newer=newer)
 
 
 def clear_documents(root: str, keep: Callable[[str], bool]) -> Cleared:
@@ -78,21 +83,25 @@ def clear_documents(root: str, keep: Callable[[str], bool]) -> Cleared:
     return Cleared(documents=documents, files=files, bytes=size)
 
 
-def _remove(held: CachedSeries) -> list[int]:
-    """Remove a series' files period by period; gives the size of each."""
+def _remove(held: CachedSeries) -> tuple[list[int], int]:
+    """Remove a series' files period by period; gives the size of each, and how many a newer DSM wrote."""
     folder = SeriesFolder(str(held.path), kind_of_interval(held.key.interval))
     sizes: list[int] = []
+    newer = 0
     for coarse in sorted(_periods(folder)):
         with folder.lock(coarse):
             for name in _of_period(folder, coarse):
                 path = os.path.join(folder.path, name)
+                if path.endswith(SUFFIX) and is_newer(path):
+                    newer += 1
+                    continue
                 with suppress(FileNotFoundError):
                     sizes.append(os.lstat(path).st_size)
                 folder.remove(path)
             # Removed while it is held: whoever waits for it finds the name gone, and makes a new one.
             with suppress(OSError):
                 os.unlink(os.path.join(folder.path, f".{coarse.name}{_LOCK}"))
-    return sizes
+    return sizes, newer
 
 
 def _periods(folder: SeriesFolder) -> set[Period]:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
 from dsm_core.cache.admin import CachedSeries, cache_files
 from dsm_core.cache.file import SUFFIX, Unusable, peek
-from dsm_core.cache.paths import unescape
+from dsm_core.cache.folder import RESTATED
+from dsm_core.cache.header import Header
+from dsm_core.cache.paths import series_folder, unescape
 from dsm_core.cache.period import parse_period
 from dsm_core.errors import RequestError
 from dsm_core.model.interval import Interval
 from dsm_core.model.names import ChartType, MarketType
 from dsm_core.model.series import SeriesKey, option_pairs
 
-__all__ = ["folder_key", "is_set_aside", "list_damaged", "set_aside_files"]
+__all__ = ["folder_key", "is_set_aside", "list_damaged", "set_aside_files", "told_key"]
 
 _LEVELS = 5
-_NOTES = (".corrupt", ".newer", ".outdated")
+_NOTES = (".corrupt", ".newer", ".outdated", RESTATED)
 
 
 def set_aside_files(root: str) -> Iterator[str]:
@@ -59,7 +62,7 @@ def _damaged(folder: str, paths: list[str]) -> CachedSeries | None:
             sizes.append(os.stat(path).st_size)
         except FileNotFoundError:
             continue
-    key = folder_key(folder)
+    key = told_key(folder) or folder_key(folder)
     if key is None or not sizes:
         return None
     return CachedSeries(
@@ -70,6 +73,26 @@ def _damaged(folder: str, paths: list[str]) -> CachedSeries | None:
 def _is_broken(path: str) -> bool:
     told = peek(path)
     return isinstance(told, Unusable) and told.why != "newer"
+
+
+def told_key(folder: str) -> SeriesKey | None:
+    """The series that a folder is for; None where its name was shortened and no file in it knows it any more.
+
+    Files know names in full, those set aside too, but may lie wrong: the folder's path has the last word.
+    """
+    place = folder.split(os.sep)[-_LEVELS:]
+    keys = (*(header.key for header in _headers(folder)), folder_key(folder))
+    return next((key for key in keys if key is not None and series_folder(key).split("/") == place), None)
+
+
+def _headers(folder: str) -> Iterator[Header]:
+    with suppress(OSError):
+        for name in sorted(os.listdir(folder)):
+            if name.endswith(SUFFIX) or is_set_aside(name):
+                with suppress(OSError):
+                    told = peek(os.path.join(folder, name))
+                    if isinstance(told, Header):
+                        yield told
 
 
 def folder_key(folder: str) -> SeriesKey | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
 import time
 from collections.abc import Callable
@@ -12,8 +14,8 @@ from typing import BinaryIO, Final, TypeVar
 from dsm_core.errors import CacheUnavailableError
 
 __all__ = [
-    "check_inside", "make_folder", "open_quietly", "patiently", "remove_empty_folders", "stamp",
-    "sync_folder",
+    "check_inside", "check_regular", "make_folder", "open_quietly", "patiently", "remove_empty_folders",
+    "stamp", "sync_folder",
 ]  # fmt: skip
 
 _T = TypeVar("_T")
@@ -92,8 +94,21 @@ def remove_empty_folders(root: str, path: str) -> None:
             sync_folder(path)
 
 
+def check_regular(path: str, status: os.stat_result) -> None:
+    """Refuse what is no file: reading a pipe may never end.
+
+    Raises
+    ------
+    OSError
+        Naming it.
+    """
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "This is no regular file", path)
+
+
 def open_quietly(path: str) -> BinaryIO:
     """Open a file to look at it, which is no use of it: where the system can, its access time stays."""
+    check_regular(path, os.stat(path))
     if sys.platform == "linux":
         with suppress(PermissionError):
             return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOATIME), "rb")

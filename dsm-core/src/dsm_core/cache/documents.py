@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -72,8 +73,12 @@ class DocumentStore:
         """The document of that name; None when there is none, or it cannot be read."""
         with suppress(OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             path = self._path(parts)
+            status = os.stat(path)
+            # Anything else may never end.
+            if not stat.S_ISREG(status.st_mode):
+                return None
             held = json.loads(Path(path).read_text(encoding="utf-8"))
-            mark_used(path, os.stat(path).st_atime_ns)
+            mark_used(path, status.st_atime_ns)
             return StoredDocument(held["body"], int(held["fetched"]))
         return None
 
@@ -109,7 +114,7 @@ class DocumentStore:
 
 
 def list_documents(root: str) -> Iterator[CachedDocument]:
-    """Every document, by path; files of other make are passed over."""
+    """Every document, by path; files of other make and links are passed over."""
     for folder, folders, names in os.walk(root):
         depth = 0 if folder == root else os.path.relpath(folder, root).count(os.sep) + 1
         folders[:] = sorted(folders) if depth + 1 < _LEVELS else []
@@ -150,11 +155,14 @@ def _leftovers(path: str) -> list[str]:
 
 def _document(root: str, path: str) -> CachedDocument | None:
     with suppress(FileNotFoundError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        # A link is not followed, and a pipe would never end.
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return None
         with open_quietly(path) as file:
             body = file.read()
         held = json.loads(body)
         parts = os.path.relpath(path, root).removesuffix(_SUFFIX).split(os.sep)
-        if isinstance(held, dict) and held.keys() == {"fetched", "body"} and not os.path.islink(path):
+        if isinstance(held, dict) and held.keys() == {"fetched", "body"}:
             name = "/".join(map(unescape, parts))
             return CachedDocument(name=name, path=Path(path), bytes=len(body), fetched=int(held["fetched"]))
     return None

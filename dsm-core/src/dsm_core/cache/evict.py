@@ -16,7 +16,7 @@ from attrs import frozen
 from dsm_core.cache.damaged import is_set_aside
 from dsm_core.cache.disk import check_inside, remove_empty_folders, sync_folder
 from dsm_core.cache.documents import files_of, list_documents
-from dsm_core.cache.file import SUFFIX, Unusable, peek
+from dsm_core.cache.file import SUFFIX, is_newer
 from dsm_core.cache.folder import SeriesFolder
 from dsm_core.cache.in_use import TOUCH_NS, unmarked
 from dsm_core.cache.period import Period, PeriodKind, kind_of_interval, parse_period
@@ -26,6 +26,7 @@ from dsm_core.model.interval import Interval
 __all__ = ["Pruned", "prune"]
 
 _LEVELS: Final = 5
+_NO_PERIOD: Final = 2**63
 _NO_INTERVAL: Final = "all"
 # Where it cannot be told what is in use: longer than a call takes, and than a record of use lags behind.
 _RECENT_NS: Final = 2 * TOUCH_NS
@@ -33,12 +34,17 @@ _RECENT_NS: Final = 2 * TOUCH_NS
 
 @frozen(kw_only=True)
 class Pruned:
-    """What was removed, what stayed although it was due as somebody uses it, and what the cache holds now."""
+    """What was removed, what stayed although it was due as somebody uses it, and what the cache holds now.
+
+    ``recent`` are those of the removed files that were written or used within the hour: the cache has less
+    room than what is being done needs.
+    """
 
     files: int = 0
     bytes: int = 0
     in_use: int = 0
     bytes_left: int = 0
+    recent: int = 0
 
 
 @frozen
@@ -72,6 +78,17 @@ class _Unit:
         """Bytes of all."""
         return sum(file.size for file in self.files)
 
+    @property
+    def serves(self) -> bool:
+        """Whether it is a series' own, and not set aside."""
+        return self.kind is not None and any(file.path.endswith(SUFFIX) for file in self.files)
+
+    def turn(self, now: int) -> tuple[int, int, str]:
+        """Sorts units by when they go: use is recorded to the hour; within one the oldest period is first."""
+        # A clock that was ahead must not make a file the most recently used one for good.
+        hour = min(self.used, now) // TOUCH_NS
+        return hour, _NO_PERIOD if self.coarse is None else self.coarse.start, self.files[0].path
+
 
 def prune(
     root: str,
@@ -102,19 +119,19 @@ def prune(
         When a file cannot be removed.
     """
     now = time.time_ns()
-    # A clock that was ahead must not make a file the most recently used one for good.
-    units = sorted(_units(root), key=lambda unit: min(unit.used, now))
+    units = sorted(_units(root), key=lambda unit: unit.turn(now))
     left = sum(unit.size for unit in units)
     goal = left if max_bytes is None or left <= max_bytes else max_bytes if down_to is None else down_to
-    files = size = in_use = 0
+    files = size = in_use = recent = 0
     for unit in units:
         if left <= goal and (unused_since is None or unit.used >= unused_since):
-            break
+            continue
         gone = _take(root, unit, now, is_dry=is_dry)
         in_use += len(unit.files) if gone is None else 0
         if gone:
             files, size, left = files + len(unit.files), size + unit.size, left - unit.size
-    return Pruned(files=files, bytes=size, in_use=in_use, bytes_left=left)
+            recent += len(unit.files) if unit.serves and now - unit.used < TOUCH_NS else 0
+    return Pruned(files=files, bytes=size, in_use=in_use, bytes_left=left, recent=recent)
 
 
 def _units(root: str) -> Iterator[_Unit]:
@@ -220,8 +237,4 @@ def _remove_lock(folder: SeriesFolder, coarse: Period) -> None:
 
 
 def _is_newer(unit: _Unit) -> bool:
-    """Whether a newer DSM wrote it: that is its own to remove."""
-    if unit.kind is None:
-        return False
-    told = (peek(file.path) for file in unit.files if file.path.endswith(SUFFIX))
-    return any(isinstance(found, Unusable) and found.why == "newer" for found in told)
+    return unit.kind is not None and any(is_newer(f.path) for f in unit.files if f.path.endswith(SUFFIX))

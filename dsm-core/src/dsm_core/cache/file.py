@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -16,14 +17,14 @@ import xxhash
 from attrs import frozen
 from numpy.typing import NDArray
 
-from dsm_core.cache.disk import open_quietly, patiently
+from dsm_core.cache.disk import check_regular, open_quietly, patiently
 from dsm_core.cache.header import CHECKSUM_MARK, CHECKSUM_PLACEHOLDER, FORMAT, Header, parse_header
 from dsm_core.cache.period import Period
 from dsm_core.errors import DSMError
 from dsm_core.model.series import SeriesKey
 from dsm_core.schema.chart_type import ChartSchema
 
-__all__ = ["METADATA_KEY", "SUFFIX", "CacheFile", "Unusable", "decode", "encode", "load", "peek"]
+__all__ = ["METADATA_KEY", "SUFFIX", "CacheFile", "Unusable", "decode", "encode", "is_newer", "load", "peek"]
 
 Why: TypeAlias = Literal["damaged", "newer", "outdated"]
 
@@ -139,6 +140,14 @@ def peek(path: str) -> Header | Unusable:
     return _header(path, view, place)
 
 
+def is_newer(path: str) -> bool:
+    """Whether a newer DSM wrote a file: that is its own to remove."""
+    with suppress(FileNotFoundError):
+        told = peek(path)
+        return isinstance(told, Unusable) and told.why == "newer"
+    return False
+
+
 def _header(path: str, view: memoryview, place: int) -> Header | Unusable:
     try:
         document = _document(view, place)
@@ -152,8 +161,10 @@ def _header(path: str, view: memoryview, place: int) -> Header | Unusable:
 
 
 def _bytes_of(path: str) -> tuple[pa.Buffer, int]:
+    status = os.stat(path)
+    check_regular(path, status)
     # A mapped file cannot be replaced on Windows; below the limit mapping costs more than reading.
-    if sys.platform == "win32" or os.stat(path).st_size <= SMALL_BYTES:
+    if sys.platform == "win32" or status.st_size <= SMALL_BYTES:
         data = patiently(lambda: _read(path))
         return pa.py_buffer(data), len(data)
     # The stream is closed at once, so that no descriptor is held; the buffer keeps the mapping.

@@ -22,7 +22,10 @@ from dsm_core.cache.period import Period, PeriodKind, parse_period, period_at, p
 from dsm_core.errors import CacheUnavailableError
 from dsm_core.model.time_range import TimeRange
 
-__all__ = ["Found", "SeriesFolder"]
+__all__ = ["RESTATED", "Found", "SeriesFolder"]
+
+RESTATED: Final = ".restated"
+"""Ends the name of a file that was put away, since its venue changed all of its series."""
 
 _MAX_PROBES: Final = 64
 _LOCK_TIMEOUT_S: Final = 120.0
@@ -184,16 +187,21 @@ class SeriesFolder:
 
         Call it under the lock.
         """
-        OPENED.drop(file.path)
-        suffix = "corrupt" if file.why == "damaged" else file.why
-        names = (f"{file.path}.{suffix}{number or ''}" for number in range(1000))
-        target = next((name for name in names if not os.path.lexists(name)), None)
-        if target is None:
-            return None
         try:
-            os.rename(file.path, target)
+            return self.move(file.path, ".corrupt" if file.why == "damaged" else f".{file.why}")
         except OSError:
             return None
+
+    def move(self, path: str, suffix: str) -> str | None:
+        """Rename a file, its name longer by ``suffix`` and a number if need be; None without a free one.
+
+        Call it under the lock.
+        """
+        OPENED.drop(path)
+        names = (f"{path}{suffix}{number or ''}" for number in range(1000))
+        target = next((name for name in names if not os.path.lexists(name)), None)
+        if target is not None:
+            patiently(lambda: os.rename(path, target))
         return target
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dsm_core.cache.admin import CachedSeries, SeriesLedger, list_ledgers, list_series, verify_files
 from dsm_core.cache.clear import Cleared, clear_documents, clear_series
-from dsm_core.cache.damaged import list_damaged, set_aside_files
+from dsm_core.cache.damaged import list_damaged, set_aside_files, told_key
 from dsm_core.cache.documents import CachedDocument, list_documents
 from dsm_core.cache.evict import Pruned, prune
 from dsm_core.cache.report import unavailable
@@ -68,6 +68,14 @@ class Holdings:
         """Files that could not serve and were moved out of the way; removing them harms nothing."""
         with unavailable(self._root):
             return [Path(path) for path in set_aside_files(self._root)]
+
+    def nameless(self) -> list[Path]:
+        """Those of :meth:`set_aside` of which nobody can tell which series they were.
+
+        Their folders' names were shortened, and no file in them knows the full one any more: no update
+        fetches what they held, but a call for the series does.
+        """
+        return [path for path in self.set_aside() if told_key(str(path.parent)) is None]
 
     def clear(self, keep: Callable[[SeriesKey], bool] = lambda _: False) -> Cleared:
         """Remove every series that ``keep`` does not like, under the locks that writers take.

@@ -6,13 +6,15 @@ import logging
 import os
 import threading
 import time
+import warnings
 from contextlib import suppress
 from typing import Final
 
 from filelock import FileLock, Timeout
 
 from dsm_core.cache.evict import Pruned, prune
-from dsm_core.errors import CacheUnavailableError
+from dsm_core.errors import CacheUnavailableError, CacheWarning
+from dsm_core.model.wording import counted, size_text
 
 __all__ = ["SizeLimit"]
 
@@ -43,6 +45,8 @@ class SizeLimit:
         self._written = 0
         self._looked = 0.0
         self._is_stuck = False
+        self._recent = 0
+        self._has_warned = False
 
     def add(self, size: int) -> None:
         """Note that a file of so many bytes was written."""
@@ -71,9 +75,30 @@ class SizeLimit:
             _log.debug("cache_pruned files=%d bytes=%d left=%d", done.files, done.bytes, done.bytes_left)
             with self._lock:
                 self._held = done.bytes_left
+                self._recent += done.recent
                 # What is left is used by other processes: looking again helps when something was written.
                 self._is_stuck = is_idle and done.bytes_left > self._max
         return done
+
+    def tell(self) -> str | None:
+        """What had to go although it was used a moment ago, since this was asked last; None without any.
+
+        The first time it is a :class:`CacheWarning` too.
+        """
+        with self._lock:
+            recent, self._recent = self._recent, 0
+            held, is_first = self._held or 0, bool(recent) and not self._has_warned
+            self._has_warned = self._has_warned or is_first
+        if not recent or self._max is None:
+            return None
+        problem = (
+            f"The cache has too little room: {counted(recent, 'file')} written or used within the hour "
+            f"had to go, as cache.max_size is {size_text(self._max)}; {size_text(held)} are held. "
+            "Raise it, or ask for less at a time."
+        )
+        if is_first:
+            warnings.warn(problem, CacheWarning, stacklevel=3)
+        return problem
 
     def _begin(self, most: int, *, is_idle: bool) -> bool:
         """Whether it is time to look; notes that it is being done."""

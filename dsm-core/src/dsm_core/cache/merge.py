@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from dsm_core.cache.period import Period
 from dsm_core.cache.read import Piece
+from dsm_core.errors import SchemaMismatchError
 from dsm_core.model.coverage import Ledger, LedgerEntry, Origin
 from dsm_core.model.time_range import RangeSet, TimeRange
 from dsm_core.schema.chart_type import ChartSchema
 from dsm_core.schema.conform import empty_table, times_of
 
-__all__ = ["CacheBatch", "Change", "Content", "changes_by_period", "merged"]
+__all__ = ["CacheBatch", "Change", "Content", "changes_by_period", "check_rows", "merged"]
 
 
 @frozen(kw_only=True)
@@ -191,3 +192,20 @@ def _slices(table: pa.Table, times: NDArray[np.int64], ranges: RangeSet) -> list
     bounds = np.array([(r.start, r.end) for r in ranges], dtype=np.int64)
     places = np.searchsorted(times, bounds)
     return [(int(times[a]), table.slice(a, b - a)) for a, b in places.tolist() if a < b]
+
+
+def check_rows(batch: CacheBatch, schema: ChartSchema) -> None:
+    """Refuse what cannot be kept.
+
+    Raises
+    ------
+    SchemaMismatchError
+        When the table is not in the schema, sorted and unique. Events with a key may share times.
+    """
+    times = times_of(batch.table, schema) if batch.table.schema.equals(schema.arrow()) else None
+    least = 0 if schema.key else 1
+    if times is None or not (times[1:] - times[:-1] >= least).all():
+        raise SchemaMismatchError(
+            f"Rows to be cached are not in the schema {schema.name}, sorted and unique.",
+            hint="Bring them through conform() first.",
+        )

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from attrs import define, field, frozen
 
-from dsm_core.cache.damaged import folder_key
+from dsm_core.cache.admin import problem_of
+from dsm_core.cache.damaged import told_key
 from dsm_core.cache.documents import sweep_dead
 from dsm_core.cache.opened import OPENED
-from dsm_core.cache.paths import series_folder
 from dsm_core.cache.store import CacheStore
 from dsm_core.errors import CacheUnavailableError, CacheWarning, DSMError
 from dsm_core.model.series import SeriesKey
@@ -24,6 +24,7 @@ from dsm_core.schema.chart_type import ChartSchema
 __all__ = ["Repaired", "repair"]
 
 _LEVELS: Final = 5
+_NAMELESS: Final = "which series it is cannot be told from its folder, so a call for that series mends it"
 _TEMPORARY: Final = re.compile(r"\..+\.[0-9a-f]{16}\.tmp|.+\.json\.[0-9a-f]{16}\.tmp")
 
 
@@ -65,7 +66,7 @@ def repair(store: CacheStore, schema_of: Callable[[SeriesKey], ChartSchema], *, 
         When the folder cannot be read or written.
     """
     root = os.path.abspath(store.root)
-    work = _Repair(root, store, schema_of, now, {held.path: held.key for held in store.ls()})
+    work = _Repair(root, store, schema_of, now)
     litter, before = list(_litter(root)), set(store.set_aside())
     work.mend_damaged()
     for folder in _folders(root, 0):
@@ -84,19 +85,19 @@ class _Repair:
     store: CacheStore
     schema_of: Callable[[SeriesKey], ChartSchema]
     now: int
-    keys: dict[Path, SeriesKey]
     left: dict[Path, str] = field(factory=dict)
     folded: int = 0
 
     def mend_damaged(self) -> None:
         """Read what is damaged, as a call would: that sets it aside, and notes what it held."""
-        wrong = {path: problem for path, problem in self.store.verify() if problem is not None}
-        for folder in sorted({path.parent for path in wrong}):
-            mine = {path: problem for path, problem in wrong.items() if path.parent == folder}
+        wrong = [path for path, problem in self.store.verify() if problem is not None]
+        # Who set a file aside may have been killed before he noted what it held.
+        for folder in sorted({path.parent for path in (*wrong, *self.store.set_aside())}):
+            mine = [path for path in wrong if path.parent == folder]
             for path in mine:
                 # This process may have opened it while it was whole.
                 OPENED.drop(str(path))
-            self._guarded(folder, mine, self._read)
+            self._guarded(folder, mine, self.store.mend)
 
     def fold(self, folder: Path) -> None:
         """Join what is due in a series' folder; that sweeps it too."""
@@ -104,18 +105,16 @@ class _Repair:
         def join(key: SeriesKey, schema: ChartSchema) -> None:
             self.folded += self.store.fold(key, schema, now=self.now)
 
-        self._guarded(folder, {}, join)
-
-    def _read(self, key: SeriesKey, schema: ChartSchema) -> None:
-        for span in self.store.periods(key, schema):
-            self.store.read(key, schema, span, columns=(), own=True)
+        self._guarded(folder, (), join)
 
     def _guarded(
-        self, folder: Path, files: dict[Path, str], work: Callable[[SeriesKey, ChartSchema], None]
+        self, folder: Path, files: Iterable[Path], work: Callable[[SeriesKey, ChartSchema], None]
     ) -> None:
-        key = self._key_of(folder)
+        key, why = told_key(str(folder)), ""
         try:
-            if key is not None:
+            if key is None:
+                why = f"; {_NAMELESS}"
+            else:
                 with warnings.catch_warnings():
                     # Whoever repairs is told of it by the result.
                     warnings.simplefilter("ignore", CacheWarning)
@@ -124,13 +123,11 @@ class _Repair:
             raise
         except DSMError as error:
             self.left[folder] = error.message
-        self.left |= {path: problem for path, problem in files.items() if path.exists()}
-
-    def _key_of(self, folder: Path) -> SeriesKey | None:
-        """The series that a folder is for: its files know names that were shortened, and may lie wrong."""
-        place = os.path.relpath(folder, self.root).split(os.sep)
-        told = (self.keys.get(folder), folder_key(str(folder)))
-        return next((k for k in told if k is not None and series_folder(k).split("/") == place), None)
+        for path in files:
+            # What is wanted may have been noted under the same name.
+            with suppress(FileNotFoundError):
+                problem = problem_of(self.root, str(path))
+                self.left |= {} if problem is None else {path: problem + why}
 
 
 def _folders(path: str, level: int) -> Iterator[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -14,20 +15,20 @@ from dsm_core.cache.folder import SeriesFolder
 from dsm_core.cache.holdings import Holdings
 from dsm_core.cache.in_use import MARKS
 from dsm_core.cache.limit import SizeLimit
-from dsm_core.cache.lost import find_lost
-from dsm_core.cache.merge import CacheBatch, changes_by_period
+from dsm_core.cache.lost import Lost, drop_restated, find_left, find_lost, put_away
+from dsm_core.cache.merge import CacheBatch, changes_by_period, check_rows
 from dsm_core.cache.paths import series_folder
 from dsm_core.cache.period import coarse_kind, periods_in
 from dsm_core.cache.read import CachedRows, Series, has_rows, read_span, set_aside
 from dsm_core.cache.report import Report, unavailable, warn
 from dsm_core.cache.write import SeriesWriter
-from dsm_core.errors import CacheUnavailableError, SchemaMismatchError
+from dsm_core.errors import CacheUnavailableError
 from dsm_core.events import CacheWritten, EventBus
 from dsm_core.model.coverage import NOT_FETCHED, provisional
 from dsm_core.model.series import SeriesKey
-from dsm_core.model.time_range import RangeSet, TimeRange
+from dsm_core.model.time_range import TimeRange
 from dsm_core.schema.chart_type import ChartSchema
-from dsm_core.schema.conform import empty_table, times_of
+from dsm_core.schema.conform import empty_table
 
 __all__ = ["CacheStore"]
 
@@ -96,7 +97,7 @@ class CacheStore(Holdings):
             series, *others = self._all(key, schema)
             rows, unusable = read_span(series, () if own else others, span, columns)
             reports = [Report(file, set_aside(series, file)) for file in unusable]
-        self._want_lost(key, schema, reports)
+        self._want(key, schema, find_lost(reports))
         warn(reports)
         return rows
 
@@ -120,11 +121,11 @@ class CacheStore(Holdings):
             When a table is not in the schema, sorted and unique. Events with a key may share times.
         """
         for batch in batches:
-            _check_rows(batch, schema)
+            check_rows(batch, schema)
         refused: list[Report] = []
         with unavailable(self._root):
             self._update(key, schema, batches, now, refused)
-        self._want_lost(key, schema, refused)
+        self._want(key, schema, find_lost(refused))
         warn(refused)
         self._limit.keep()
 
@@ -133,7 +134,7 @@ class CacheStore(Holdings):
         refused: list[Report] = []
         with unavailable(self._root):
             folded = self._update(key, schema, (), now, refused)
-        self._want_lost(key, schema, refused)
+        self._want(key, schema, find_lost(refused))
         warn(refused)
         return folded
 
@@ -163,9 +164,68 @@ class CacheStore(Holdings):
                 stack.enter_context(MARKS.using(self._root, folder))
             yield
 
-    def make_room(self) -> None:
-        """Keep to the limit, once what was in use no longer is; where nothing is due, this costs nothing."""
+    def make_room(self) -> str | None:
+        """Keep to the limit, once what was in use no longer is; where nothing is due, this costs nothing.
+
+        Gives, and warns of once, why files that were used or written within the hour had to go, if they had.
+        """
         self._limit.keep(is_idle=MARKS.is_idle)
+        return self._limit.tell()
+
+    def put_away(self, key: SeriesKey, schema: ChartSchema) -> None:
+        """Let nothing that is kept of a series serve any more, until :meth:`drop_put_away`.
+
+        Were that never called, :meth:`want_lost` finds what was put away.
+
+        Raises
+        ------
+        CacheUnavailableError
+            When a file cannot be moved, or another writer keeps its period too long.
+        """
+        with unavailable(self._root):
+            series = self._series(self._root, key, schema)
+            check_inside(self._root, series.folder.path)
+            put_away(series)
+
+    def drop_put_away(self, key: SeriesKey, schema: ChartSchema) -> None:
+        """Remove what was put away, once it has been replaced.
+
+        Raises
+        ------
+        CacheUnavailableError
+            When a file cannot be removed.
+        """
+        with unavailable(self._root):
+            drop_restated(self._series(self._root, key, schema).folder)
+
+    def mend(self, key: SeriesKey, schema: ChartSchema) -> None:
+        """Read what is kept of a series as a call would: what is damaged goes aside, what it held is wanted.
+
+        Raises
+        ------
+        CacheUnavailableError
+            When the folder cannot be read.
+        """
+        for span in self.periods(key, schema):
+            self.read(key, schema, span, columns=[], own=True)
+        self.want_lost(key, schema)
+
+    def want_lost(self, key: SeriesKey, schema: ChartSchema) -> None:
+        """Note as wanted what files held that were set aside by somebody who was killed before he noted it.
+
+        Raises
+        ------
+        CacheUnavailableError
+            When the folder cannot be read.
+        """
+        with unavailable(self._root):
+            series = self._series(self._root, key, schema)
+            check_inside(self._root, series.folder.path)
+            left = find_left(series.folder)
+        if left:
+            self._want(key, schema, left)
+            with suppress(CacheUnavailableError):
+                self.drop_put_away(key, schema)
 
     def exclusive(self, key: SeriesKey) -> AbstractAsyncContextManager[None]:
         """Be the only task, of all processes, that is inside this for a series.
@@ -225,33 +285,18 @@ class CacheStore(Holdings):
         self._limit.add(event.bytes_written)
         self._bus.emit(event)
 
-    def _want_lost(self, key: SeriesKey, schema: ChartSchema, reports: Sequence[Report]) -> None:
-        """Write down what damaged files held, where nothing else is known of it."""
-        for lost in find_lost(reports):
-            span, ranges = lost.period.span, lost.told
-            if ranges is None:
-                # Nobody knows how much of the period there was, but in the middle of the series.
-                inside = self.has_rows_before(key, schema, span.start)
-                inside = inside and self.has_rows_after(key, schema, span.end)
-                ranges = RangeSet.of(span) if inside else RangeSet()
-            ranges = ranges - self.read(key, schema, span, columns=[]).ledger.ranges()
+    def _want(self, key: SeriesKey, schema: ChartSchema, found: Sequence[Lost]) -> None:
+        """Write down what files held that serve no more, where nothing else is known of it."""
+        for lost in found:
+            known = self.read(key, schema, lost.period.span, columns=[]).ledger.ranges()
+            ranges = lost.ranges(time.time_ns()) - known
             if ranges:
-                entries = provisional(ranges, _NOBODY, NOT_FETCHED, span.end)
+                at = lost.noted_at(self._series(self._root, key, schema).folder.coarse_of(lost.period))
+                entries = provisional(ranges, _NOBODY, NOT_FETCHED, at)
                 batch = CacheBatch(table=empty_table(schema), entries=entries)
                 with suppress(CacheUnavailableError):
-                    # As of the period's end, so that the note has a file of its kind.
-                    self.write(key, schema, [batch], now=span.end)
+                    self.write(key, schema, [batch], now=at)
 
     def _has_rows(self, key: SeriesKey, schema: ChartSchema, span: TimeRange, *, latest_first: bool) -> bool:
         with unavailable(self._root):
             return any(has_rows(s, span, latest_first=latest_first) for s in self._all(key, schema))
-
-
-def _check_rows(batch: CacheBatch, schema: ChartSchema) -> None:
-    times = times_of(batch.table, schema) if batch.table.schema.equals(schema.arrow()) else None
-    least = 0 if schema.key else 1
-    if times is None or not (times[1:] - times[:-1] >= least).all():
-        raise SchemaMismatchError(
-            f"Rows to be cached are not in the schema {schema.name}, sorted and unique.",
-            hint="Bring them through conform() first.",
-        )

@@ -21,7 +21,10 @@ _ENDING: Final = """\b
 Exit codes:
   0  what could be compared agrees
   1  something differs
-  3  a source failed, or there was nothing to compare
+  2  the command line is wrong
+  3  nothing differs, but a source failed, or there was nothing to compare
+  4  refused: no second source, an unknown symbol, column or option
+  5  no source gave a row, and one failed
 """
 
 

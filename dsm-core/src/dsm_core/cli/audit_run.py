@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -24,6 +25,10 @@ from dsm_core.model.exact_time import exact_iso
 from dsm_core.model.wording import counted
 
 __all__ = ["run_audit"]
+
+_VALUES: Final = ("first_value", "second_value")
+# Readers of JSON that have but one kind of number hold whole ones exactly up to here.
+_EXACT: Final = 2**53
 
 
 def run_audit(asked: AuditArguments, *, form: str, output: Path | None) -> ExitCode:
@@ -76,6 +81,23 @@ def _rows(found: Audit) -> list[dict[str, Any]]:
     return [{**row, "time": t} for row, t in zip(cells.to_pylist(), times, strict=True)]
 
 
+def _number(text: str | None, dtype: str | None) -> float | int | str | None:
+    """A value as a number where every reader of JSON gets the same one out of it, else as text."""
+    if text is None or dtype not in ("float64", "int64"):
+        return text
+    number = float(text) if dtype == "float64" else int(text)
+    return number if isfinite(number) and (dtype == "float64" or abs(number) <= _EXACT) else text
+
+
+def _facts(found: Audit) -> list[dict[str, Any]]:
+    """What differs, with numbers as numbers."""
+    dtypes = {column.name: column.dtype for column in found.schema.columns}
+    return [
+        {**row, **{name: _number(row[name], dtypes.get(row["column"])) for name in _VALUES}}
+        for row in _rows(found)
+    ]
+
+
 def _write_csv(found: Audit, sink: BinaryIO) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, found.to_arrow().column_names, lineterminator="\n")
@@ -94,7 +116,7 @@ def _write_json(found: Audit, sink: BinaryIO) -> None:
         "agrees": found.agrees,
         "complete": found.complete,
         "requests": found.requests,
-        "disagreements": _rows(found),
+        "disagreements": _facts(found),
         "untold": {source: list(map(gap_facts, gaps)) for source, gaps in found.untold.items()},
         "lacking": {source: list(columns) for source, columns in found.lacking.items()},
         "failures": {source: str(error) for source, error in found.failures.items()},

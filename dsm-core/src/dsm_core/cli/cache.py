@@ -13,9 +13,9 @@ from dsm_core.cli.cache_upkeep import clear, stats, sum_text
 from dsm_core.cli.console import say_note
 from dsm_core.cli.failure import ExitCode
 from dsm_core.cli.grid_text import grid_lines
-from dsm_core.cli.options import cache_dir_option, config_option, format_option, json_option
+from dsm_core.cli.options import config_option, debug_option, format_option, held_cache_option, json_option
 from dsm_core.cli.quarantine import quarantine
-from dsm_core.cli.store import open_store
+from dsm_core.cli.store import open_store, told_root
 
 if TYPE_CHECKING:
     from dsm_core.cache import CachedDocument, CachedSeries
@@ -29,8 +29,9 @@ def cache() -> None:
 
 
 @cache.command("ls")
-@cache_dir_option
+@held_cache_option
 @config_option
+@debug_option
 @format_option("table", "json", default="table")
 def list_series(cache_dir: Path | None, config: Path | None, form: str) -> None:
     """List the series that the cache holds, and the facts kept beside them."""
@@ -41,21 +42,26 @@ def list_series(cache_dir: Path | None, config: Path | None, form: str) -> None:
         told += [_facts(series, "damaged") for series in damaged]
         click.echo(json.dumps([*told, *map(_document_facts, documents)], indent=1))
         return
-    header = ("series", "files", "rows", "kB", "first (UTC)", "last (UTC)")
+    from dsm_core.model.wording import size_text  # noqa: PLC0415 - brings attrs
+
+    header = ("series", "files", "rows", "size", "first (UTC)", "last (UTC)")
     cells = [*map(_cells, held), *((*_cells(series)[:4], "damaged", "") for series in damaged)]
-    cells += [(held.name, "1", "", f"{held.bytes / 1000:.0f}", "", "") for held in documents]
+    cells += [(held.name, "1", "", size_text(held.bytes), "", "") for held in documents]
     for line in grid_lines(header, cells, right=frozenset({1, 2, 3})) if cells else ():
         click.echo(line)
-    say_note(f"{store.root}: {sum_text([*held, *damaged], documents)}")
+    say_note(f"{told_root(store)}: {sum_text([*held, *damaged], documents)}")
 
 
 @cache.command()
 @json_option
-@cache_dir_option
+@held_cache_option
 @config_option
+@debug_option
 @click.pass_context
 def verify(ctx: click.Context, as_json: bool, cache_dir: Path | None, config: Path | None) -> None:
     """Check every byte and print the damaged files; nothing is changed."""
+    from dsm_core.model.wording import counted  # noqa: PLC0415 - brings attrs
+
     store = open_store(cache_dir, config)
     files = 0
     damaged = []
@@ -66,9 +72,11 @@ def verify(ctx: click.Context, as_json: bool, cache_dir: Path | None, config: Pa
         damaged.append({"path": str(path), "problem": problem})
         if not as_json:
             click.echo(f"{path}: {problem}")
+    aside = list(map(str, store.set_aside()))
     if as_json:
-        click.echo(json.dumps({"files": files, "damaged": damaged}, indent=1))
-    say_note(f"{store.root}: {files} file{'s' * (files != 1)}, {len(damaged)} damaged")
+        click.echo(json.dumps({"files": files, "damaged": damaged, "set_aside": aside}, indent=1))
+    told = f", {len(aside)} set aside" if aside else ""
+    say_note(f"{told_root(store)}: {counted(files, 'file')}, {len(damaged)} damaged{told}")
     if damaged:
         ctx.exit(ExitCode.INCOMPLETE)
 
@@ -105,6 +113,7 @@ def _document_facts(held: CachedDocument) -> dict[str, Any]:
 
 def _cells(series: CachedSeries) -> tuple[str, ...]:
     from dsm_core.model.time_range import iso  # noqa: PLC0415 - brings attrs
+    from dsm_core.model.wording import size_text  # noqa: PLC0415
 
     ends = ("" if t is None else iso(t) for t in (series.first, series.last))
-    return (str(series.key), str(series.files), str(series.rows), f"{series.bytes / 1000:.0f}", *ends)
+    return (str(series.key), str(series.files), str(series.rows), size_text(series.bytes), *ends)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from dsm_core.cli.console import say_note
 from dsm_core.cli.failure import ExitCode
-from dsm_core.cli.options import cache_dir_option, config_option, debug_option, json_option
+from dsm_core.cli.options import config_option, debug_option, held_cache_option, json_option
 from dsm_core.cli.store import opened_cache
 
 if TYPE_CHECKING:
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = ["prune", "repair"]
 
+_LONG_SPAN: Final = re.compile(r"[0-9]{7,}[smhdw]\Z")
+
 
 def _bytes(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
     from dsm_core.config import parse_bytes  # noqa: PLC0415 - brings attrs
 
     try:
-        return None if text is None else parse_bytes(int(text) if text.isdecimal() else text)
+        return None if text is None else parse_bytes(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 
@@ -40,8 +43,10 @@ def _age(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
         span = Interval(text).nanoseconds
     except RequestError:
         span = None
+    if span is None and _LONG_SPAN.match(text):
+        raise click.BadParameter(f"{text[:60]!r} is too large; a count has six digits at most, such as 90d")
     if span is None:
-        raise click.BadParameter("write a span such as 90d, 12h or 6w")
+        raise click.BadParameter(f"{text[:60]!r} is no span; write one such as 90d, 12h or 6w")
     return span
 
 
@@ -60,7 +65,7 @@ def _age(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
 )
 @click.option("--dry-run", is_flag=True, help="Remove nothing; tell what would go.")
 @json_option
-@cache_dir_option
+@held_cache_option
 @config_option
 @debug_option
 def prune(
@@ -80,7 +85,10 @@ def prune(
     if max_size is None and older_than is None:
         max_size = loaded.cache.max_bytes
     if max_size is None and older_than is None:
-        raise click.UsageError("Say how much may stay: --max-size 20GB, or --older-than 90d.")
+        raise click.UsageError(
+            "Say how much may stay: --max-size 20GB, or --older-than 90d; "
+            "cache.max_size of the configuration is the limit where neither is given."
+        )
     since = None if older_than is None else time.time_ns() - older_than
     done = store.prune(max_bytes=max_size, unused_since=since, is_dry=dry_run)
     if as_json:
@@ -91,7 +99,7 @@ def prune(
 
 @click.command()
 @json_option
-@cache_dir_option
+@held_cache_option
 @config_option
 @debug_option
 @click.pass_context
@@ -130,8 +138,10 @@ def _pruned_facts(done: Pruned, *, is_dry: bool) -> dict[str, object]:
 def _pruned_text(done: Pruned, *, is_dry: bool) -> str:
     verb = "would remove" if is_dry else "removed"
     kept = f", {done.in_use} in use left alone" if done.in_use else ""
-    size, left = done.bytes / 1e6, done.bytes_left / 1e6
-    return f"{verb} {_count(done.files, 'file')}, {size:.1f} MB{kept}; {left:.1f} MB held"
+    from dsm_core.model.wording import size_text  # noqa: PLC0415 - brings attrs
+
+    size, left = size_text(done.bytes), size_text(done.bytes_left)
+    return f"{verb} {_count(done.files, 'file')}, {size}{kept}; {left} held"
 
 
 def _repaired_facts(done: Repaired) -> dict[str, object]:

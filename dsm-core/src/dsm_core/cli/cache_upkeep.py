@@ -13,8 +13,8 @@ import click
 from dsm_core.cli.consent import confirm
 from dsm_core.cli.console import say_note
 from dsm_core.cli.grid_text import grid_lines
-from dsm_core.cli.options import cache_dir_option, config_option, debug_option, json_option
-from dsm_core.cli.store import open_store
+from dsm_core.cli.options import config_option, debug_option, held_cache_option, json_option
+from dsm_core.cli.store import open_store, told_root
 
 if TYPE_CHECKING:
     from dsm_core.cache import CachedDocument, CachedSeries
@@ -29,7 +29,7 @@ _HEADER = (
     "series",
     "files",
     "rows",
-    "MB",
+    "size",
     "first (UTC)",
     "last (UTC)",
 )
@@ -37,7 +37,7 @@ _HEADER = (
 
 @click.command()
 @json_option
-@cache_dir_option
+@held_cache_option
 @config_option
 @debug_option
 def stats(as_json: bool, cache_dir: Path | None, config: Path | None) -> None:
@@ -63,14 +63,14 @@ def stats(as_json: bool, cache_dir: Path | None, config: Path | None) -> None:
     for line in grid_lines(_HEADER, rows, right=frozenset({4, 5, 6, 7})) if rows else ():
         click.echo(line)
     set_aside = f"{len(aside)} damaged file{'s' * (len(aside) != 1)} set aside"
-    say_note(f"{store.root}: {sum_text(held, documents)}, {set_aside}")
+    say_note(f"{told_root(store)}: {sum_text(held, documents)}, {set_aside}")
 
 
 @click.command()
 @click.argument("glob", required=False)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
-@cache_dir_option
+@held_cache_option
 @config_option
 @debug_option
 @click.pass_context
@@ -101,9 +101,15 @@ def clear(
     files, size = removed.files + beside.files, removed.bytes + beside.bytes
     if as_json:
         told = {"series": removed.series, "documents": beside.documents, "files": files, "bytes": size}
-        click.echo(json.dumps(told))
+        click.echo(json.dumps(told | {"newer": removed.newer}))
+        return
+    if not (meant or documents):
+        where = f" that {glob!r} means; `dsm cache ls` lists what is." if glob else "."
+        say_note(f"Nothing is held{where}")
         return
     say_note(f"Removed {_parts_text(removed.series, beside.documents, files, size)}.")
+    if removed.newer:
+        say_note(f"Left {removed.newer} file{'s' * (removed.newer != 1)} of a newer DSM.")
 
 
 def _group(series: CachedSeries) -> tuple[str, ...]:
@@ -126,9 +132,11 @@ def _counts(held: Iterable[CachedSeries]) -> dict[str, Any]:
 
 
 def _cells(group: tuple[str, ...], counts: dict[str, Any]) -> tuple[str, ...]:
+    from dsm_core.model.wording import size_text  # noqa: PLC0415 - brings attrs
+
     ends = ((counts[end] or "")[:16].replace("T", " ") for end in ("oldest", "newest"))
     numbers = (f"{counts[name]:,}" for name in ("series", "files", "rows"))
-    return (*group, *numbers, f"{counts['bytes'] / 1e6:.1f}", *ends)
+    return (*group, *numbers, size_text(counts["bytes"]), *ends)
 
 
 def sum_text(held: Iterable[CachedSeries], documents: Collection[CachedDocument]) -> str:
@@ -139,5 +147,7 @@ def sum_text(held: Iterable[CachedSeries], documents: Collection[CachedDocument]
 
 
 def _parts_text(series: int, documents: int, files: int, size: int) -> str:
-    beside = f"{documents} document{'s' * (documents != 1)}, " if documents else ""
-    return f"{series} series, {beside}{files} file{'s' * (files != 1)}, {size / 1e6:.1f} MB"
+    from dsm_core.model.wording import counted, size_text  # noqa: PLC0415 - brings attrs
+
+    beside = f"{counted(documents, 'document')}, " if documents else ""
+    return f"{series} series, {beside}{counted(files, 'file')}, {size_text(size)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -15,8 +15,10 @@ from dsm_core.cli.options import SeriesArguments, range_call
 from dsm_core.cli.progress import shown_progress
 from dsm_core.cli.rows import WRITERS, iso_time
 from dsm_core.cli.sink import opened_sink
+from dsm_core.errors import ArchiveError, DSMError, IntegrityError
 from dsm_core.fcp.plan import Plan
 from dsm_core.manager import DataSourceManager
+from dsm_core.model.provenance import Failure
 from dsm_core.model.time_range import TimeRange
 from dsm_core.model.wording import counted
 from dsm_core.output import MarketData
@@ -42,6 +44,8 @@ def fetch(asked: SeriesArguments, *, form: str, output: Path | None, strict: boo
             WRITERS[form](data, sink)
     if form == "table" or output is not None:
         _summarize(data, output)
+    for text in _made_good(data, is_kept=not asked["no_cache"]):
+        say_note(text)
 
 
 def show_plan(asked: SeriesArguments, *, form: str) -> None:
@@ -93,6 +97,31 @@ def _summarize(data: MarketData, output: Path | None) -> None:
         say("gap", str(gap))
     if len(data.gaps) > _GAPS_SHOWN:
         say("gap", f"and {len(data.gaps) - _GAPS_SHOWN} more; --format json lists all")
+
+
+def _made_good(data: MarketData, *, is_kept: bool) -> Iterator[str]:
+    """What failed of each source and came from elsewhere; what nobody brought is told as a gap."""
+    lacking = [gap for gap in data.gaps if gap.reason == "source_failed"]
+    made_good = [
+        one
+        for one in data.failures
+        if not any(gap.start_ns < one.end_ns and one.start_ns < gap.end_ns for gap in lacking)
+    ]
+    refused = [one for one in made_good if isinstance(one.error, IntegrityError | ArchiveError)]
+    if refused:
+        where = "; `dsm cache quarantine` lists refused archive files" if is_kept else ""
+        told = f"{counted(len(refused), 'answer')} refused, and had from elsewhere"
+        yield f"{told}; the first, of {_first_of(refused)}{where}"
+    failed = [one for one in made_good if one not in refused]
+    if failed:
+        told = f"{counted(len(failed), 'range')} failed, and had from elsewhere"
+        yield f"{told}; the first, of {_first_of(failed)}"
+
+
+def _first_of(failures: Sequence[Failure]) -> str:
+    error = failures[0].error
+    told = error.message if isinstance(error, DSMError) else str(error)
+    return f"{failures[0].source}: {' '.join(told.split()).rstrip('.')}"
 
 
 def _plan_facts(plan: Plan) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Literal
 
 import click
 
+from dsm_core._version import __version__
 from dsm_core.cli.plugin_commands import PluginGroup
 from dsm_core.cli.sections import Offers, Sections
 from dsm_core.config import DSMConfig, Secret, check_config, find_config_file
@@ -26,6 +28,7 @@ __all__ = [
     "check_configuration",
     "check_credentials",
     "check_providers",
+    "check_versions",
     "check_watchers",
     "readable_config",
 ]
@@ -53,6 +56,13 @@ class Check:
     status: Status
     detail: str
     remedy: str | None = None
+
+
+def check_versions() -> Iterator[Check]:
+    """Versions of this package and of Python, and what they run on."""
+    yield Check("dsm-core", "ok", __version__)
+    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    yield Check("python", "ok", f"{platform.python_implementation()} {platform.python_version()}, {system}")
 
 
 def check_providers() -> tuple[list[Check], list[Provider]]:

@@ -13,6 +13,7 @@ from dsm_core.cache import CacheStore
 from dsm_core.cli.checkup import Check, Status
 from dsm_core.config import DSMConfig
 from dsm_core.errors import CacheUnavailableError
+from dsm_core.model.wording import size_text
 
 __all__ = ["check_cache"]
 
@@ -64,7 +65,7 @@ def _check_writable(root: Path) -> Check:
 
 def _check_room(root: Path) -> Check:
     free = shutil.disk_usage(_nearest(root)).free
-    detail = f"{free / 1e9:,.1f} GB free"
+    detail = f"{size_text(free)} free"
     if free >= _LITTLE_BYTES:
         return Check("cache room", "ok", detail)
     status: Status = "failed" if free < _NOTHING_BYTES else "warning"
@@ -74,11 +75,20 @@ def _check_room(root: Path) -> Check:
 def _check_set_aside(root: Path) -> Check:
     name = "damaged cache files"
     try:
-        aside = CacheStore(root).set_aside() if root.is_dir() else []
+        store = CacheStore(root)
+        aside = store.set_aside() if root.is_dir() else []
+        lost = store.nameless()
     except CacheUnavailableError as error:
         return Check(name, "failed", error.message, error.hint)
     if not aside:
         return Check(name, "ok", "none set aside")
+    if lost:
+        detail = f"{len(aside)} set aside; of {len(lost)} no file tells which series it was: {lost[0]}."
+        remedy = (
+            "Fetch with `dsm prefetch` what is missing of that series; `dsm update` fetches what the others "
+            "held. Delete them then; if more come, check the disk."
+        )
+        return Check(name, "warning", detail, remedy)
     detail = f"{len(aside)} set aside, the first: {aside[0]}."
     remedy = (
         "They serve no call any more, and `dsm update` fetches what they held: delete them then; "

@@ -34,7 +34,7 @@ _COLOURS: Final = {"ok": "green", "warning": "yellow", "failed": "red"}
 def doctor(
     ctx: click.Context, *, as_json: bool, offline: bool, cache_dir: Path | None, config: Path | None
 ) -> None:
-    """Check plugins, configuration, credentials, cache, clocks and addresses.
+    """Check plugins, configuration, credentials, cache, clocks and addresses; tell the versions.
 
     One line for each check: ok, warning or failed, and what to do. The exit code is 1 when one failed.
     """
@@ -61,6 +61,7 @@ def _checks(
         check_configuration,
         check_credentials,
         check_providers,
+        check_versions,
         check_watchers,
         readable_config,
     )
@@ -68,6 +69,7 @@ def _checks(
     from dsm_core.cli.checkup_network import check_network  # noqa: PLC0415 - brings the HTTP room
     from dsm_core.config import default_cache_dir  # noqa: PLC0415 - brings attrs
 
+    yield from check_versions()
     found, providers = check_providers()
     yield from found
     yield from check_watchers()

@@ -39,6 +39,8 @@ class SeriesLine:
         What is missing of what was asked for.
     error
         Why it failed.
+    room_problem
+        Why what was kept did not stay, if so.
     """
 
     series: str
@@ -47,6 +49,7 @@ class SeriesLine:
     until: int | None = None
     gaps: tuple[Gap, ...] = ()
     error: DSMError | None = None
+    room_problem: str | None = None
 
     @classmethod
     def of_updated(cls, got: Updated) -> SeriesLine:
@@ -63,7 +66,13 @@ class SeriesLine:
     @classmethod
     def of_prefetched(cls, series: str, got: Prefetched) -> SeriesLine:
         """Line of a prefetched range."""
-        return cls(series=series, rows=got.rows, requests=got.requests, gaps=got.gaps)
+        return cls(
+            series=series,
+            rows=got.rows,
+            requests=got.requests,
+            gaps=got.gaps,
+            room_problem=got.room_problem,
+        )
 
     @property
     def open_gaps(self) -> tuple[Gap, ...]:
@@ -73,7 +82,7 @@ class SeriesLine:
     @property
     def partial(self) -> bool:
         """Whether asking again may bring more."""
-        return self.error is not None or bool(self.open_gaps)
+        return self.error is not None or self.room_problem is not None or bool(self.open_gaps)
 
     def __str__(self) -> str:
         if self.error is not None:
@@ -85,6 +94,8 @@ class SeriesLine:
         if lacking:
             more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
             parts.append(f"missing {lacking[0]}{more}")
+        # Why is on stderr, once for all series.
+        parts += [] if self.room_problem is None else ["not all of it stayed in the cache"]
         return f"{self.series}: {', '.join(parts)}"
 
     def facts(self) -> dict[str, Any]:
@@ -97,6 +108,7 @@ class SeriesLine:
             "until": time_text(self.until),
             "partial": self.partial,
             "gaps": [gap_facts(gap) for gap in self.gaps],
+            "room_problem": self.room_problem,
             "error": None
             if error is None
             else {"kind": type(error).__name__, "message": error.message, "hint": error.hint},

@@ -20,26 +20,31 @@ class Places(TypedDict):
 
 
 # Click keeps the lines of a paragraph that begins with a backspace.
-_REQUESTS: Final = """\b
-A file of requests, in the form of the lists of `dsm prefetch`:
+_LIST: Final = """\b
+LIST is a file of series and ranges, in the form of the lists of `dsm prefetch`:
   defaults: {provider: acme, market_type: spot, interval: 1h}
   series:
     - {symbol: BTCUSDT, start: 2024-01, end: 2024-03}
     - {symbol: ETHUSDT, start: 2024-01-15, end: 2024-01-20, interval: 1m}
 """
+_STDOUT: Final = Path("-")
 _ENDING: Final = """\b
 Exit codes:
-  0  the same bytes
+  0  the same bytes, all of them
   1  something differs
-  3  rows are missing, so that it cannot be told
+  2  the command line is wrong
+  3  nothing differs, but rows that were locked are missing, so it cannot be told
+  4  FILE is no lock file or contradicts itself, or a provider is not installed
+  5  the sources failed, and there is no row
 """
 
 
-@click.command(epilog=_REQUESTS)
-@click.argument("requests", type=click.Path(path_type=Path, dir_okay=False))
+@click.command(epilog=_LIST)
+@click.argument("listed", metavar="LIST", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="The lock file; REQUESTS with the suffix .lock.json when left out. One that is there is replaced.",
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), metavar="FILE",
+    help="The lock file; LIST with the suffix .lock.json when left out. One that is there is replaced; "
+    "- is stdout.",
 )  # fmt: skip
 @click.option("--values", is_flag=True, help="Keep the values too: a difference is told with both.")
 @click.option("--allow-gaps", is_flag=True, help="Lock also what lacks rows that may be had later.")
@@ -49,7 +54,7 @@ Exit codes:
 @click.pass_context
 def lock(
     ctx: click.Context,
-    requests: Path,
+    listed: Path,
     *,
     output: Path | None,
     values: bool,
@@ -57,15 +62,25 @@ def lock(
     cache_dir: Path | None,
     config: Path | None,
 ) -> None:
-    """Write down what REQUESTS give: origins, versions, and hashes of the rows.
+    """Write down what the ranges of LIST hold: origins, versions, and hashes of the rows.
 
-    What is missing is fetched. Nothing is written unless every request is answered in full.
+    What is missing is fetched. Nothing is written unless every range is there in full.
     """
     from dsm_core.cli.lock_run import write  # noqa: PLC0415 - brings pandas and Arrow
 
-    target = output or requests.with_suffix(".lock.json")
+    target = output or listed.with_suffix(".lock.json")
+    if output != _STDOUT and _is_same(target, listed):
+        raise click.UsageError(f"{str(target)!r} is LIST itself, which would be lost; give another -o FILE.")
     places = Places(cache_dir=cache_dir, config=config)
-    ctx.exit(write(requests, target, keeps_values=values, allows_gaps=allow_gaps, places=places))
+    sink = None if output == _STDOUT else target
+    ctx.exit(write(listed, sink, keeps_values=values, allows_gaps=allow_gaps, places=places))
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 @click.command(epilog=_ENDING)

@@ -1,10 +1,11 @@
-"""Locking requests, and holding today's rows against a lock."""
+"""Locking ranges, and holding today's rows against a lock."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import click
@@ -15,32 +16,43 @@ from dsm_core.cli.keep import wish_call, wish_label
 from dsm_core.cli.lines import gap_facts
 from dsm_core.cli.lock import Places
 from dsm_core.cli.progress import shown_progress
+from dsm_core.cli.sink import opened_sink
 from dsm_core.config import Wish, load_config, load_list
-from dsm_core.errors import DSMError
-from dsm_core.lineage import Locked, Verified, read_lock, write_lock
+from dsm_core.errors import ConfigError, DSMError, IntegrityError
+from dsm_core.lineage import Locked, Verified, read_lock
+from dsm_core.lineage.lock_file import lock_content
 from dsm_core.manager import DataSourceManager
 from dsm_core.model.exact_time import exact_iso
 from dsm_core.model.wording import counted
 
 __all__ = ["hold_against", "write"]
 
+_CODES: Final[Mapping[str, ExitCode]] = {
+    "same": ExitCode.OK,
+    "differs": ExitCode.OTHER,
+    "missing": ExitCode.INCOMPLETE,
+}
 
-def write(requests: Path, target: Path, *, keeps_values: bool, allows_gaps: bool, places: Places) -> ExitCode:
-    """Lock each request of a file; give the exit code.
+
+def write(
+    listed: Path, target: Path | None, *, keeps_values: bool, allows_gaps: bool, places: Places
+) -> ExitCode:
+    """Lock each range of a list into ``target``, or to stdout; give the exit code.
 
     Raises
     ------
     ConfigError
-        When the file of requests is wrong.
+        When the list is wrong.
     """
-    wishes = load_list(requests)
+    wishes = _wishes(listed)
+    name = "standard output" if target is None else str(target)
     code, entries = ExitCode.OK, []
     with _manager(places, is_offline=False) as manager, shown_progress(manager):
         for wish in wishes:
             try:
                 entry, why_not = _locked(manager, wish, keeps_values=keeps_values, allows_gaps=allows_gaps)
             except DSMError as error:
-                say("error", f"{wish_label(wish)}: {in_shell_words(error, str(error))}")
+                say("error", f"{_told_of(wish_label(wish), error)}")
                 code = code or exit_code_of(error)
                 continue
             if why_not is not None:
@@ -48,14 +60,33 @@ def write(requests: Path, target: Path, *, keeps_values: bool, allows_gaps: bool
                 code = code or ExitCode.INCOMPLETE
             entries.append(entry)
     if code:
-        say("hint", f"{target} was not written: a lock holds all requests or none.")
+        say("hint", f"{name} was not written: a lock holds all ranges of its list or none.")
         return code
-    write_lock(target, entries)
+    content = lock_content(entries, name)
+    with opened_sink(target) as sink:
+        sink.write(content)
     for entry in entries:
         told = entry.manifest
-        click.echo(f"{told.series}: {counted(told.rows, 'row')}, sha256 {told.sha256[:16]}")
-    say_note(f"{counted(len(entries), 'request')} locked in {target}")
+        # Where the lock itself goes to stdout, nothing may stand beside it.
+        click.echo(
+            f"{told.series}: {counted(told.rows, 'row')}, sha256 {told.sha256[:16]}", err=target is None
+        )
+    say_note(f"{counted(len(entries), 'range')} locked in {name}")
     return ExitCode.OK
+
+
+def _wishes(listed: Path) -> tuple[Wish, ...]:
+    try:
+        return load_list(listed, needs_start=True)
+    except ConfigError as error:
+        hint = error.hint or "`dsm lock --help` shows what a list looks like."
+        raise ConfigError(error.message, hint=hint, **error.details) from error
+
+
+def _told_of(series: str, error: DSMError) -> str:
+    """What went wrong, with the series once."""
+    text = in_shell_words(error, str(error))
+    return text if series in text else f"{series}: {text}"
 
 
 def _locked(
@@ -83,15 +114,24 @@ def hold_against(file: Path, *, is_offline: bool, as_json: bool, places: Places)
         When the lock file is wrong.
     """
     entries = read_lock(file)
-    found: list[Verified | DSMError] = []
     with _manager(places, is_offline=is_offline) as manager, shown_progress(manager):
-        for entry in entries:
-            try:
-                found.append(manager.query(**entry.call(), on_gaps="ignore").verify(entry))
-            except DSMError as error:
-                found.append(error)
-    _print(entries, found, as_json=as_json)
+        found = [_held(manager, entry) for entry in entries]
+    _print(entries, [one for one, _ in found], as_json=as_json)
     return _code(found)
+
+
+def _held(manager: DataSourceManager, entry: Locked) -> tuple[Verified | DSMError, ExitCode]:
+    """What came of one entry, and the exit code that stands for it."""
+    try:
+        data = manager.query(**entry.call(), on_gaps="ignore")
+    except DSMError as error:
+        return error, exit_code_of(error)
+    try:
+        one = data.verify(entry)
+    except IntegrityError as error:
+        # Nothing is fetched any more, so it is the lock that is no good.
+        return error, ExitCode.REFUSED
+    return one, _CODES[one.status]
 
 
 def _manager(places: Places, *, is_offline: bool) -> DataSourceManager:
@@ -101,17 +141,16 @@ def _manager(places: Places, *, is_offline: bool) -> DataSourceManager:
     return DataSourceManager(cache_dir=places["cache_dir"], config=config)
 
 
-def _code(found: list[Verified | DSMError]) -> ExitCode:
-    status = {one.status for one in found if isinstance(one, Verified)}
-    if "differs" in status:
+def _code(found: Sequence[tuple[Verified | DSMError, ExitCode]]) -> ExitCode:
+    """That of a difference; else of the first error; else of rows that are missing."""
+    codes = [code for _, code in found]
+    if any(isinstance(one, Verified) and one.status == "differs" for one, _ in found):
         return ExitCode.OTHER
-    errors = [one for one in found if isinstance(one, DSMError)]
-    if errors:
-        return exit_code_of(errors[0])
-    return ExitCode.INCOMPLETE if "missing" in status else ExitCode.OK
+    errors = [code for one, code in found if isinstance(one, DSMError)]
+    return errors[0] if errors else max(codes)
 
 
-def _print(entries: tuple[Locked, ...], found: list[Verified | DSMError], *, as_json: bool) -> None:
+def _print(entries: Sequence[Locked], found: Sequence[Verified | DSMError], *, as_json: bool) -> None:
     facts = [_facts(entry, one) for entry, one in zip(entries, found, strict=True)]
     same = sum(fact["status"] == "same" for fact in facts)
     if as_json:
@@ -119,11 +158,11 @@ def _print(entries: tuple[Locked, ...], found: list[Verified | DSMError], *, as_
         return
     for entry, one in zip(entries, found, strict=True):
         if isinstance(one, DSMError):
-            say("error", f"{entry.manifest.series}: {in_shell_words(one, str(one))}")
+            say("error", _told_of(entry.manifest.series, one))
         else:
             click.echo(str(one))
     requests = counted(sum(fact.get("requests", 0) for fact in facts), "request")
-    say_note(f"{same} of {len(facts)} the same; {requests}")
+    say_note(f"{same} of {counted(len(facts), 'range')} the same; {requests} sent")
 
 
 def _facts(entry: Locked, one: Verified | DSMError) -> dict[str, Any]:
@@ -142,5 +181,6 @@ def _facts(entry: Locked, one: Verified | DSMError) -> dict[str, Any]:
         "first": None if first is None else {**attrs.asdict(first), "time": exact_iso(first.time_ns)},
         "gaps": list(map(gap_facts, one.gaps)),
         "requests": one.requests,
-        "versions": one.versions,
+        "versions": {name: {"locked": then, "now": now} for name, (then, now) in one.versions.items()}
+        or None,
     }

@@ -20,6 +20,7 @@ __all__ = [
     "config_option",
     "debug_option",
     "format_option",
+    "held_cache_option",
     "jobs_option",
     "json_option",
     "list_option",
@@ -85,11 +86,18 @@ config_option = click.option(
     help="Configuration file, in place of $DSM_CONFIG, ./dsm.yaml and the user's own.",
 )  # fmt: skip
 
-cache_dir_option = click.option(
-    "--cache-dir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-    help="Folder of the cache, in place of $DSM_CACHE_DIR and the configuration's.",
-)  # fmt: skip
 
+def _cache_dir(*, must_exist: bool) -> Callable[[Wrapped], Wrapped]:
+    return click.option(
+        "--cache-dir", type=click.Path(path_type=Path, file_okay=False, exists=must_exist), metavar="DIR",
+        help="Folder of the cache, in place of $DSM_CACHE_DIR and the configuration's.",
+    )  # fmt: skip
+
+
+cache_dir_option = _cache_dir(must_exist=False)
+
+# Whoever names a folder to look at or to clean means one that is there: a slip is no empty cache.
+held_cache_option = _cache_dir(must_exist=True)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 

@@ -59,6 +59,7 @@ def export(
 
     GLOB is compared with the symbol, and with provider/market/chart_type/symbol/interval.
     """
+    from dsm_core.model.wording import size_text  # noqa: PLC0415 - brings attrs
     from dsm_core.porting import export as write  # noqa: PLC0415 - brings Arrow
 
     store, _ = opened_cache(cache_dir, config)
@@ -74,7 +75,7 @@ def export(
     else:
         for path in done.files:
             click.echo(path)
-    size = f"{done.size_bytes / 1e6:.1f} MB"
+    size = size_text(done.size_bytes)
     rows = f"{done.rows} row{'s' * (done.rows != 1)}"
     say_note(f"{done.folder}: {len(done.series)} series, {rows}, {size}")
 

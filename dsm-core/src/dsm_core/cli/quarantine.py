@@ -11,7 +11,7 @@ import click
 from dsm_core.cli.consent import confirm
 from dsm_core.cli.console import say_note
 from dsm_core.cli.grid_text import grid_lines
-from dsm_core.cli.options import cache_dir_option, config_option, debug_option, json_option
+from dsm_core.cli.options import config_option, debug_option, held_cache_option, json_option
 from dsm_core.cli.store import open_store
 
 if TYPE_CHECKING:
@@ -19,25 +19,37 @@ if TYPE_CHECKING:
 
 __all__ = ["quarantine"]
 
-_HEADER = ("id", "last seen (UTC)", "times", "kB", "outcome", "file", "reason")
+_HEADER = ("id", "last seen (UTC)", "times", "size", "outcome", "file", "reason")
 _REASON = 80
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def quarantine(ctx: click.Context) -> None:
-    """Archive objects that were refused or mended, kept as evidence; `ls` when no command is named."""
-    if ctx.invoked_subcommand is None:
-        ctx.invoke(list_objects)
+class _ListedByItself(click.Group):
+    """A group whose options are those of its `ls`, which runs where no command is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        asks_help = any(arg in ctx.help_option_names for arg in args)
+        if not asks_help and (not args or args[0].startswith("-")):
+            args = ["ls", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_ListedByItself)
+def quarantine() -> None:
+    """Archive objects that were refused or mended, kept as evidence.
+
+    Without a command it is `ls`, and takes its options.
+    """
 
 
 @quarantine.command("ls")
 @json_option
-@cache_dir_option
+@held_cache_option
 @config_option
 @debug_option
-def list_objects(as_json: bool = False, cache_dir: Path | None = None, config: Path | None = None) -> None:
+def list_objects(as_json: bool, cache_dir: Path | None, config: Path | None) -> None:
     """List them, the oldest first."""
+    from dsm_core.model.wording import counted, size_text  # noqa: PLC0415 - brings attrs
+
     room = _room(cache_dir, config)
     found = room.ls()
     if as_json:
@@ -46,12 +58,13 @@ def list_objects(as_json: bool = False, cache_dir: Path | None = None, config: P
     for line in grid_lines(_HEADER, [_cells(one) for one in found], right=frozenset({2, 3})) if found else ():
         click.echo(line)
     size = sum(one.size for one in found if one.object)
-    say_note(f"{room.folder}: {len(found)} object{'s' * (len(found) != 1)}, {size / 1e6:.1f} MB")
+    say_note(f"{room.folder}: {counted(len(found), 'object')}, {size_text(size)}")
 
 
 @quarantine.command("show")
 @click.argument("name", metavar="ID")
-@cache_dir_option
+@click.option("--json", is_flag=True, expose_value=False, help="What it prints is JSON either way.")
+@held_cache_option
 @config_option
 @debug_option
 def show(name: str, cache_dir: Path | None, config: Path | None) -> None:
@@ -66,12 +79,19 @@ def show(name: str, cache_dir: Path | None, config: Path | None) -> None:
 @quarantine.command("clear")
 @click.argument("names", metavar="[ID]...", nargs=-1)
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@cache_dir_option
+@json_option
+@held_cache_option
 @config_option
 @debug_option
 @click.pass_context
 def clear(
-    ctx: click.Context, names: tuple[str, ...], yes: bool, cache_dir: Path | None, config: Path | None
+    ctx: click.Context,
+    *,
+    names: tuple[str, ...],
+    yes: bool,
+    as_json: bool,
+    cache_dir: Path | None,
+    config: Path | None,
 ) -> None:
     """Remove those of the given ids, or all of them."""
     room = _room(cache_dir, config)
@@ -82,6 +102,9 @@ def clear(
     if meant and not yes:
         confirm(ctx, f"Remove {meant} object{'s' * (meant != 1)} from {room.folder}?")
     gone = room.clear(names or None)
+    if as_json:
+        click.echo(json.dumps({"objects": gone}))
+        return
     say_note(f"Removed {gone} object{'s' * (gone != 1)}.")
 
 
@@ -103,8 +126,10 @@ def _facts(room: Quarantine, one: Quarantined) -> dict[str, Any]:
 
 
 def _cells(one: Quarantined) -> tuple[str, ...]:
+    from dsm_core.model.wording import size_text  # noqa: PLC0415 - brings attrs
+
     name = one.url.rpartition("/")[2]
     reason = one.reason.replace(one.url, name)
     reason = reason if len(reason) <= _REASON else f"{reason[:_REASON]}..."
     seen = one.last_seen[:19].replace("T", " ")
-    return one.id, seen, str(one.times), f"{one.size / 1000:.1f}", one.outcome, name, reason
+    return one.id, seen, str(one.times), size_text(one.size), one.outcome, name, reason

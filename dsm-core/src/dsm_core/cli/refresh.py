@@ -28,9 +28,8 @@ __all__ = ["refresh"]
 
 
 @click.command()
-@click.option(
-    "--symbol", "glob", metavar="GLOB", help="Symbols or series keys; everything held when left out."
-)
+@click.argument("glob", required=False)
+@click.option("--symbol", metavar="GLOB", help="The same as GLOB.")
 @click.option("--since", metavar="TIME", help="Only files with bars of that time or later: 2024, 2024-01-31.")
 @jobs_option
 @json_option
@@ -42,6 +41,7 @@ def refresh(
     ctx: click.Context,
     *,
     glob: str | None,
+    symbol: str | None,
     since: str | None,
     jobs: int,
     as_json: bool,
@@ -50,14 +50,17 @@ def refresh(
 ) -> None:
     """Ask whether the archive files behind what is held were published anew, and bring what was.
 
-    A file is asked about once, for its checksum. Rows that differ are printed, old value and new one.
+    GLOB means symbols or series keys, as in 'BTC*' or 'binance/spot/*'; without one, everything held. A file
+    is asked about once, for its checksum. Rows that differ are printed, old value and new one.
     """
+    if glob is not None and symbol is not None:
+        raise click.UsageError("GLOB and --symbol exclude each other: they mean the same.")
     from dsm_core.cli.keep import ManagerArguments, refresh_held  # noqa: PLC0415 - brings Arrow
 
     made_with = ManagerArguments(
         market=None, provider=None, chart_type=None, cache_dir=cache_dir, config=config
     )
-    lines = refresh_held(made_with, glob, since, jobs)
+    lines = refresh_held(made_with, glob or symbol, since, jobs)
     if as_json:
         click.echo(json.dumps({**_sums(lines), "series": [_facts(line) for line in lines]}, indent=1))
     else:
@@ -86,9 +89,12 @@ def _say_sum(lines: Sequence[Refreshed]) -> None:
     if not lines:
         say_note("Nothing is held that is meant; `dsm prefetch` begins a series.")
         return
+    from dsm_core.model.wording import counted  # noqa: PLC0415 - brings attrs
+
     told = _sums(lines)
-    trouble = f", {told['failed']} could not be looked at" if told["failed"] else ""
-    say_note(f"{len(lines)} series, {told['checked']} files, {told['republished']} published anew{trouble}")
+    trouble = f", {told['failed']} failed" if told["failed"] else ""
+    files = counted(told["checked"], "file")
+    say_note(f"{len(lines)} series, {files} checked, {told['republished']} published anew{trouble}")
 
 
 def _sums(lines: Sequence[Refreshed]) -> dict[str, int]:
@@ -101,7 +107,9 @@ def _sums(lines: Sequence[Refreshed]) -> dict[str, int]:
 
 
 def _code_of(lines: Sequence[Refreshed]) -> ExitCode:
-    if lines and all(line.error is not None for line in lines):
+    # A series that no file brought has nothing to look at, and tells nothing.
+    looked = [line for line in lines if line.checked or line.error is not None]
+    if looked and not any(line.error is None and len(line.failed) < line.checked for line in looked):
         return ExitCode.SOURCES_FAILED
     return ExitCode.INCOMPLETE if any(line.partial for line in lines) else ExitCode.OK
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,12 +11,14 @@ from typing import BinaryIO, cast
 
 import click
 
+from dsm_core.whole_file import whole_file
+
 __all__ = ["opened_sink"]
 
 
 @contextmanager
 def opened_sink(path: Path | None) -> Iterator[BinaryIO]:
-    """Binary stream to stdout, or to a file beside ``path`` that takes its place at the end.
+    """Binary stream to stdout, or to a file that appears when it is whole.
 
     Raises
     ------
@@ -41,20 +42,10 @@ def opened_sink(path: Path | None) -> Iterator[BinaryIO]:
                 with suppress(OSError):
                     stdout.detach()
         return
-    if path.exists() and not path.is_file():
-        # A device or a pipe is written to, never replaced.
-        with path.open("wb") as file:
-            yield file
-        return
-    # A link keeps pointing where it does: what it names is replaced.
-    path = path.resolve() if path.is_symlink() else path
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
+        with whole_file(path) as file:
             yield file
-        part.replace(path)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise click.FileError(str(path), error.strerror or str(error)) from error
-    finally:
-        with suppress(OSError):
-            part.unlink()

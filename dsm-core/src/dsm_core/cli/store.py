@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from dsm_core.cache import CacheStore
     from dsm_core.config import DSMConfig
 
-__all__ = ["open_store", "opened_cache"]
+__all__ = ["open_store", "opened_cache", "told_root"]
 
 
 def open_store(cache_dir: Path | None, config: Path | None) -> CacheStore:
@@ -31,3 +31,8 @@ def opened_cache(cache_dir: Path | None, config: Path | None) -> tuple[CacheStor
     loaded = load_config(config)
     root, others = cache_dir or default_cache_dir(loaded), loaded.cache.read_from
     return CacheStore(root, read_from=others, max_bytes=loaded.cache.max_bytes), loaded
+
+
+def told_root(store: CacheStore) -> str:
+    """The cache's folder in words, where it was never made too."""
+    return str(store.root) if store.root.is_dir() else f"{store.root} (there is no such folder yet)"

@@ -15,6 +15,8 @@ POLICIES: Final[tuple[Policy, ...]] = get_args(Policy)
 
 def _check_bounds(_: Any, attribute: Any, value: dict[str, float]) -> None:
     for column, bound in value.items():
+        if not column.strip():
+            raise ValueError(f"{column!r} names no column; write one such as close")
         if not (math.isfinite(bound) and bound >= 0):
             raise ValueError(f"the bound of {column!r} must be a number, 0 or more, not {bound}")
 
@@ -26,8 +28,8 @@ class AgreementConfig:
     Parameters
     ----------
     policy
-        When a call meets rows that two sources tell differently: ``prefer`` the earlier source in silence,
-        ``flag`` them, or ``raise``.
+        When a call meets rows that two sources tell differently: ``prefer`` compares nothing, ``flag`` tells
+        of them, ``raise`` refuses the answer that came later.
     relative
         Tolerances by column, as a fraction; a column named here or below has no default.
     absolute

@@ -53,10 +53,10 @@ def dotted(path: KeyPath) -> str:
     return text
 
 
-def config_error(problems: Iterable[Problem]) -> ConfigError:
+def config_error(problems: Iterable[Problem], hint: str | None = None) -> ConfigError:
     """One error for all the problems: a line each, and ``details["problems"]`` as plain dicts."""
     found = list(problems)
-    return ConfigError("\n".join(map(str, found)), problems=[asdict(problem) for problem in found])
+    return ConfigError("\n".join(map(str, found)), hint=hint, problems=[asdict(one) for one in found])
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:

@@ -48,7 +48,7 @@ class Wish:
     options: tuple[tuple[str, str], ...] = ()
 
 
-def load_list(path: str | os.PathLike[str]) -> tuple[Wish, ...]:
+def load_list(path: str | os.PathLike[str], *, needs_start: bool = False) -> tuple[Wish, ...]:
     """Wishes of a list file, in its order; one written twice counts once.
 
     Parameters
@@ -56,6 +56,8 @@ def load_list(path: str | os.PathLike[str]) -> tuple[Wish, ...]:
     path
         YAML with ``series``, a list of symbols, series keys and mappings, and ``defaults``, the keys
         that entries may leave out.
+    needs_start
+        Whether an entry without a start is a mistake; else it is for the caller to say what that means.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def load_list(path: str | os.PathLike[str]) -> tuple[Wish, ...]:
     if parsed is None:
         raise config_error(_in_order(problems))
     wishes = [_wish(entry, parsed.defaults) for entry in parsed.series]
-    problems += _contradictions(document, wishes)
+    problems += _contradictions(document, wishes, needs_start=needs_start)
     if problems:
         raise config_error(_in_order(problems))
     return tuple(dict.fromkeys(wishes))
@@ -208,13 +210,15 @@ def _named_parts(entry: _Entry, defaults: _Defaults) -> dict[str, Any]:
     }
 
 
-def _contradictions(document: Document, wishes: list[Wish]) -> list[Problem]:
+def _contradictions(document: Document, wishes: list[Wish], *, needs_start: bool) -> list[Problem]:
     """What only shows once the defaults are filled in."""
     found = []
     for place, wish in enumerate(wishes):
         path: KeyPath = ("series", place)
         if wish.end is not None and wish.start is None:
             found.append(document.problem(path, "has an end and no start; give one here or in defaults"))
+        elif needs_start and wish.start is None:
+            found.append(document.problem(path, "has no start; give one here or in defaults"))
         elif _is_reversed(wish):
             found.append(document.problem(path, f"start {wish.start} is after end {wish.end}; swap them"))
     return found

@@ -32,7 +32,8 @@ class Fault:
     after
         How many matching requests it lets pass first.
     retry_after
-        Seconds in the ``Retry-After`` header; without it the venue says what it says.
+        Seconds in the ``Retry-After`` header, which has whole ones; ``inf`` leaves it out, and without this
+        the venue says what it says.
     seconds
         How long ``slow`` takes (2 unless given), how long ``drip`` waits before each byte (0.05 unless
         given), or after how long ``timeout`` hangs up (never unless given).

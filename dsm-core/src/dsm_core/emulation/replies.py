@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["RefusalError", "Reply", "json_reply"]
+__all__ = ["RefusalError", "Reply", "json_reply", "retry_after"]
 
 
 @dataclass(frozen=True)
@@ -36,3 +37,10 @@ def json_reply(
     """Give a value as JSON without spaces, UTF-8 as it is."""
     body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
     return Reply(status, body, content_type, headers or {})
+
+
+def retry_after(seconds: float | None) -> dict[str, str]:
+    """Give the header ``Retry-After``, in whole seconds as HTTP has it; ``None`` and ``inf`` leave it out."""
+    if seconds is None or math.isinf(seconds):
+        return {}
+    return {"Retry-After": str(math.ceil(seconds))}

@@ -63,7 +63,7 @@ class Absences:
             walk.skip(client, error)
             return
         if life is not None:
-            await self._outside(client, life)
+            await self._outside(client, life, min(empty.as_of for empty in empties))
 
     def _agrees(self, hole: TimeRange) -> bool:
         """Whether an empty answer was had before: another one would confirm the absence."""
@@ -85,15 +85,16 @@ class Absences:
         # Rows where the first answer had none refute it: what is left is asked for anew.
         return not any(batch.vouched for batch in found)
 
-    async def _outside(self, client: DataClientInterface, life: TimeRange) -> None:
+    async def _outside(self, client: DataClientInterface, life: TimeRange, as_of: int) -> None:
         walk = self.walk
         need = walk.need
         before = need & RangeSet.from_pairs([(walk.span.start, life.start)])
-        after = need & RangeSet.from_pairs([(life.end, walk.span.end)])
+        # What is later than its word is the future, where this machine's clock is ahead.
+        after = need & RangeSet.from_pairs([(life.end, min(walk.span.end, as_of))])
         # Asked of one source alone, another may still know more: then it stays provisional.
         sure = walk.series.enforced is None
         await walk.keeper.note(absence(client, before, "not_listed_yet", walk.now), confirmed=sure)
-        await walk.keeper.note(absence(client, after, "delisted", walk.now), confirmed=False)
+        await walk.keeper.note(absence(client, after, "delisted", as_of), confirmed=False)
 
     async def note_unknown_symbol(self, client: DataClientInterface, error: SymbolNotFoundError) -> None:
         """The venue forgot a symbol that the archive or the cache has: it was delisted.

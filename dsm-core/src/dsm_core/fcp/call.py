@@ -87,6 +87,7 @@ class Call:
     _execution: Execution | None = field(init=False, default=None)
     _requests: int = field(init=False, default=0)
     _problem: str | None = field(init=False, default=None)
+    _room_problem: str | None = field(init=False, default=None)
     _id: int = field(init=False, factory=lambda: current_scope().call_id or new_call_id())
     _hit: int | None = field(init=False, default=None)
     _heeds_cache: bool = field(init=False, default=True)
@@ -149,7 +150,7 @@ class Call:
                 if self._span.range is not None:
                     await (self._execute_checked() if self.series.restated else self._execute())
             if self.store is not None:
-                await self._keeper.run(self.store.make_room)
+                self._room_problem = await self._keeper.run(self.store.make_room)
         finally:
             stop_counting()
 
@@ -184,6 +185,7 @@ class Call:
             off_grid=self.series.count_off_grid(table, kept),
             requests=self._requests,
             cache_problem=keeper.cache_problem or self._problem,
+            room_problem=self._room_problem,
             disagreements=self._execution.walk.watch.cells() if self._execution else None,
         )
 

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from dsm_core.config import AgreementConfig
 from dsm_core.errors import (
+    ConfigError,
+    PluginError,
     ProviderNotFoundError,
     RequestError,
     UnsupportedChartTypeError,
@@ -20,8 +23,18 @@ from dsm_core.model.wording import listed_intervals
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.options import OptionKind, read_options
 from dsm_core.plugins.provider import Provider
+from dsm_core.plugins.registry import Registry
+from dsm_core.schema.chart_type import CHART_TYPES
 
-__all__ = ["check_columns", "check_source", "reading", "serving", "unserved", "usual_provider"]
+__all__ = [
+    "check_columns",
+    "check_source",
+    "check_tolerances",
+    "reading",
+    "serving",
+    "unserved",
+    "usual_provider",
+]
 
 
 def usual_provider(names: tuple[str, ...], configured: str | None) -> str:
@@ -52,6 +65,40 @@ def usual_provider(names: tuple[str, ...], configured: str | None) -> str:
         "Several providers are installed and none was named.",
         hint=f"Pass provider= one of {', '.join(names)}, or set defaults.provider.",
     )
+
+
+def check_tolerances(agreement: AgreementConfig, registry: Registry) -> None:
+    """Refuse configured tolerances of columns that no chart type has; one that only some have is meant.
+
+    Raises
+    ------
+    ConfigError
+        Naming the column, and those that there are.
+    """
+    told = {n: f"agreement.{part}" for part in ("absolute", "relative") for n in getattr(agreement, part)}
+    if not told.keys() - _numbers():
+        return
+    for name in registry.names():
+        try:
+            # Providers bring chart types of their own, once they are loaded.
+            registry.provider(name)
+        except PluginError:
+            return
+    known = _numbers()
+    for column in told.keys() - known:
+        close = get_close_matches(column, known, n=1)
+        guess = f"Did you mean {close[0]!r}? " if close else ""
+        raise ConfigError(
+            f"{told[column]} names {column!r}, and no chart type has such a column of numbers.",
+            hint=f"{guess}There are: {', '.join(sorted(known))}.",
+            column=column,
+        )
+
+
+def _numbers() -> set[str]:
+    """Columns that have a distance, of every chart type that is known by now."""
+    columns = (column for schema in tuple(CHART_TYPES.values()) for column in schema.columns)
+    return {column.name for column in columns if column.dtype in ("float64", "int64", "time")}
 
 
 def unserved(provider: Provider, market: MarketType, chart: ChartType) -> UnsupportedChartTypeError:

@@ -89,6 +89,7 @@ class DocumentCall(Call):
             off_grid=0,
             requests=self._requests,
             cache_problem=keeper.cache_problem or self._problem,
+            room_problem=self._room_problem,
         )
 
     @property

@@ -177,6 +177,7 @@ class Execution:
 
     async def _do(self, client: DataClientInterface, task: Task, run: SourceRun) -> None:
         walk, rows, silent = self.walk, 0, list[Batch]()
+        as_of = walk.now
         # A page may span rows that are held already: those keep their origin.
         wanted = RangeSet.of(task.span) if task.url else walk.remaining
         if walk.series.schema.kind == "documents":
@@ -189,7 +190,7 @@ class Execution:
                     check_inside(task, intake)
                 if walk.watch.is_on:
                     await walk.keeper.run(walk.watch.look, walk.keeper, str(client.source), intake.batch)
-                rows += intake.rows
+                rows, as_of = rows + intake.rows, min(as_of, intake.as_of)
                 if task.name == OPEN_BAR:
                     self.unfinished = intake.unfinished
                 silent.append(intake.batch.within(wanted))
@@ -198,7 +199,7 @@ class Execution:
                     silent = [batch for batch in silent if batch.vouched]
                     await walk.take_all(silent)
         if rows == 0:
-            run.empty_answers.append(Empty(task.span, tuple(silent)))
+            run.empty_answers.append(Empty(task.span, tuple(silent), as_of))
         walk.bus.emit(
             SegmentDone(
                 series=str(walk.series.key),

@@ -27,13 +27,15 @@ from dsm_core.plugins.calling import name_of
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.spec import Rolling
 from dsm_core.plugins.task import Task
-from dsm_core.schema.conform import Conformed, conform, times_of
+from dsm_core.schema.conform import Conformed, check_signs, conform, times_of
 
 __all__ = ["Intake", "absence", "check_inside", "take_in"]
 
 _EVER: Final = TimeRange(EARLIEST_NS, LATEST_NS)
 # Clocks differ; a record of next week is something else than a record of now.
 _AHEAD_NS: Final = 24 * 3600 * NS_PER_S
+# Whoever's clock is wrong by more, the venue's or this machine's: an answer without a row tells nothing.
+_UNLIKE_NS: Final = 3600 * NS_PER_S
 
 
 @frozen(kw_only=True)
@@ -42,12 +44,14 @@ class Intake:
 
     ``unfinished`` holds rows of slots that have not closed; they are never cached. ``outside``
     counts rows that were not asked for; ``later`` those of them that a source with a rolling history
-    gives unasked, since it gives all it has.
+    gives unasked, since it gives all it has. ``as_of`` is when the venue told it (UTC nanoseconds), at
+    the latest now.
     """
 
     batch: Batch
     unfinished: pa.Table
     rows: int
+    as_of: int
     outside: int = 0
     later: int = 0
 
@@ -64,19 +68,24 @@ def take_in(series: Series, client: DataClientInterface, task: Task, answer: Ans
         return _take_in_document(series, client, task, answer, now)
     conformed = _conformed(series, client, task, answer)
     table, times = conformed.table, times_of(conformed.table, series.schema)
-    split = int(np.searchsorted(times, series.closed_until(_as_of(answer, now))))
+    told = _told(series, answer, times, now)
+    split = int(np.searchsorted(times, series.closed_until(_made(answer, told))))
     closed = evolve(conformed, table=table.slice(0, split))
-    vouched = _vouched(series, task, answer, now)
+    vouched = _vouched(series, task, answer, told)
+    if not len(times) and told < now - _UNLIKE_NS:
+        vouched = RangeSet()
     is_presumed = series.grid is None and answer.covered is None
     if is_presumed and not split and not client.spec.authoritative and task.url is None:
         # That nothing happened is for an authoritative source to say, or for a whole file.
         vouched = RangeSet()
-    entries = tuple(_entries(series, client, answer, closed, vouched, now))
+    entries = tuple(_entries(series, client, answer, closed, vouched, told))
     batch = Batch(table=closed.table, entries=entries, is_presumed=is_presumed)
     # Clients without a grid may ask for a little more than they were told to, and be cut.
     outside = conformed.outside if series.grid is not None else 0
     later = conformed.later if outside and isinstance(client.spec.history, Rolling) else 0
-    return Intake(batch=batch, unfinished=table.slice(split), rows=split, outside=outside, later=later)
+    return Intake(
+        batch=batch, unfinished=table.slice(split), rows=split, as_of=told, outside=outside, later=later
+    )
 
 
 def check_inside(task: Task, intake: Intake) -> None:
@@ -115,7 +124,8 @@ def _take_in_document(
         until = min(now + schema.ttl_ns, LATEST_NS)
         vouched = RangeSet.from_pairs([(task.span.start, until), *((t, t + 1) for t in times.tolist())])
     entries = tuple(_rows(client, answer, vouched, now))
-    return Intake(batch=Batch(table=table, entries=entries), unfinished=table.slice(0, 0), rows=len(table))
+    batch = Batch(table=table, entries=entries)
+    return Intake(batch=batch, unfinished=table.slice(0, 0), rows=len(table), as_of=now)
 
 
 def _given_by(now: int, table: pa.Table, times: NDArray[np.int64]) -> pa.Table:
@@ -142,6 +152,7 @@ def _conformed(
             span=TimeRange(task.span.start - margin, task.span.end + margin),
             stamp=stamp,
         )
+        check_signs(conformed.table, sorted(client.spec.not_negative))
     except SchemaMismatchError as error:
         details = {**error.details, "client": type(client).__name__, "provider": client.provider}
         raise SchemaMismatchError(
@@ -175,21 +186,30 @@ def absence(client: DataClientInterface, ranges: RangeSet, reason: str, now: int
     return provisional(ranges, str(client.source), reason, now)
 
 
-def _as_of(answer: Answer, now: int) -> int:
-    """When the bytes were made: a bar that closed later was unfinished in them."""
-    now = now if answer.as_of is None else min(now, answer.as_of)
-    if answer.origin is None or answer.origin.last_modified is None:
+def _told(series: Series, answer: Answer, times: NDArray[np.int64], now: int) -> int:
+    """When the venue told it: by its own clock, where that is behind this machine's and can be true."""
+    told = answer.as_of
+    if told is None or told >= now:
         return now
+    # No venue knows bars that open after now; sessions may be labelled by a date that is about to begin.
+    ahead = 0 if series.key.interval is None else series.key.interval.longest_ns
+    is_true = told >= EARLIEST_NS and not (len(times) and times[-1] >= told + ahead)
+    return told if is_true else now
+
+
+def _made(answer: Answer, told: int) -> int:
+    """When the bytes were made: a bar that closed later was unfinished in them."""
+    if answer.origin is None or answer.origin.last_modified is None:
+        return told
     try:
         made = parsedate_to_datetime(answer.origin.last_modified)
         # An offset of -0000 is read as none.
-        return min(now, to_ns(made if made.tzinfo else made.replace(tzinfo=UTC)))
+        return min(told, to_ns(made if made.tzinfo else made.replace(tzinfo=UTC)))
     except (ValueError, OverflowError):
-        return now
+        return told
 
 
-def _vouched(series: Series, task: Task, answer: Answer, now: int) -> RangeSet:
-    told = now if answer.as_of is None else min(now, answer.as_of)
+def _vouched(series: Series, task: Task, answer: Answer, told: int) -> RangeSet:
     closed = RangeSet.from_pairs([(task.span.start, min(task.span.end, series.closed_until(told)))])
     return closed if answer.covered is None else answer.covered & closed
 

@@ -115,15 +115,14 @@ class LedgerKeeper:
 
     async def release(self, *, anew: bool = False) -> None:
         """Cache what was held back, in the place of all that was kept where it is told ``anew``."""
+        key, schema = self.series.key, self.series.schema
         if anew and self.store is not None:
-            await self._guarded(self._forget, ())
-        # What could not be cleared away must not get company.
+            await self._guarded(self.store.put_away, key, schema)
+        # What could not be put away must not get company.
         self.is_held_back = self.cache_problem is not None
         await self.flush()
-
-    def _forget(self, _: Sequence[Batch]) -> None:
-        assert self.store is not None
-        self.store.clear(lambda key: key != self.series.key)
+        if anew and self.store is not None and self.cache_problem is None:
+            await self._guarded(self.store.drop_put_away, key, schema)
 
     async def flush(self) -> None:
         """Write what waits; batches that arrive during a write go together into the next one."""
@@ -181,18 +180,19 @@ class LedgerKeeper:
             return batch
         lasting = []
         for entry in batch.entries:
-            until = self._sure_until(entry.source)
+            until = self._sure_until(entry)
             if entry.start < until:
                 lasting.append(entry.cut(entry.start, until))
         return evolve(batch, entries=tuple(lasting))
 
-    def _sure_until(self, source: str) -> int:
-        client = self.series.clients.get(source)
+    def _sure_until(self, entry: LedgerEntry) -> int:
+        client = self.series.clients.get(entry.source)
         # A file of an archive holds what is over, whatever the clock.
         is_live = client is None or client.spec.authoritative
         fresh = _FRESH_EVENTS_NS if self.series.grid is None else _FRESH_NS
         margin = fresh if self.knows_clock or not is_live else _UNSURE_NS
-        return self.series.closed_until(self.now - margin)
+        # As of when it was told, where this machine's clock is ahead of the venue's.
+        return self.series.closed_until(min(self.now, entry.last_fetched) - margin)
 
     def _settle(self, entry: LedgerEntry) -> list[LedgerEntry]:
         grid = self.series.grid
@@ -239,9 +239,9 @@ class LedgerKeeper:
         ready = [CacheBatch(table=b.table, entries=b.entries, has_grid=has_grid) for b in batches]
         self.store.write(self.series.key, self.series.schema, ready, now=self.now)
 
-    async def _guarded(self, work: Callable[[Sequence[Batch]], None], batches: Sequence[Batch]) -> None:
+    async def _guarded(self, work: Callable[..., None], *args: object) -> None:
         try:
-            await self.run(work, batches)
+            await self.run(work, *args)
         except CacheUnavailableError as error:
             self.cache_problem = str(error)
 

@@ -11,6 +11,7 @@ from attrs import field, frozen
 from dsm_core.errors import DSMError, RequestError
 from dsm_core.fcp.call import Call
 from dsm_core.fcp.request import CallOptions, Moment, Request
+from dsm_core.model.arguments import several
 from dsm_core.model.series import SeriesKey
 
 __all__ = ["Calls", "fetch_all", "open_all", "requests_for"]
@@ -45,11 +46,9 @@ def requests_for(
     RequestError
         For no symbols, one text in place of a list, or something that is neither.
     """
-    if isinstance(symbols, str):
-        raise RequestError(f"symbols={symbols!r} is one text.", hint=f"Write symbols=[{symbols!r}].")
     requests: dict[str, Request | DSMError] = {}
     seen: set[SeriesKey] = set()
-    for symbol in symbols:
+    for symbol in several("symbols", symbols, '"BTCUSDT"'):
         if not isinstance(symbol, str | SeriesKey):
             raise RequestError(f"{symbol!r} is no symbol.", hint="Give text or a SeriesKey.")
         try:

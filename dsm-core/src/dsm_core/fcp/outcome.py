@@ -26,5 +26,6 @@ class Outcome:
     off_grid: int
     requests: int
     cache_problem: str | None
+    room_problem: str | None = None
     disagreements: pa.Table | None = None
     resampled_from: str | None = None

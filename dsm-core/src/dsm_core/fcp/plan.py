@@ -7,7 +7,7 @@ from itertools import groupby
 from attrs import field, frozen
 
 from dsm_core.model.time_range import NS_PER_S, RangeSet, TimeRange, iso
-from dsm_core.model.wording import counted
+from dsm_core.model.wording import counted, size_text
 from dsm_core.plugins.task import Task
 
 __all__ = ["Plan", "Step"]
@@ -129,7 +129,7 @@ class Plan:
         table = [header, *self.rows()]
         widths = [max(len(row[i]) for row in table) for i in range(len(header))]
         lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in table]
-        size = "" if not self.size_bytes else f", about {self.size_bytes / 1e6:.1f} MB"
+        size = "" if not self.size_bytes else f", about {size_text(self.size_bytes)}"
         total = f"{counted(self.requests, 'request')}, weight {self.weight}{size}"
         fallbacks = dict.fromkeys(
             f"{s.task.source}: {s.task.fallback}" for s in self.steps if s.task.fallback

@@ -29,12 +29,13 @@ from dsm_core.events import Event, RequestSent, call_scope, current_scope, sourc
 from dsm_core.fcp.edition import fetch_edition, is_same, keep_edition
 from dsm_core.fcp.refreshed import Refreshed, RefreshedObject
 from dsm_core.fcp.request import Moment
+from dsm_core.fcp.selection import Selection
 from dsm_core.fcp.series import Series
 from dsm_core.fcp.session import Session
 from dsm_core.fcp.upkeep import request_of
 from dsm_core.model.coverage import LedgerEntry, Origin
 from dsm_core.model.request import moment_bounds
-from dsm_core.model.series import SeriesKey, matches
+from dsm_core.model.series import SeriesKey
 from dsm_core.model.time_range import TimeRange
 from dsm_core.net import Deadline, deadline_scope
 from dsm_core.plugins.archive import ArchiveClient
@@ -115,36 +116,29 @@ async def refresh_series(
     Raises
     ------
     RequestError
-        Without a cache, for ``jobs`` below 1, or for a ``since`` that is no time.
+        Without a cache, or for arguments that mean nothing.
     OfflineError
         When requests are switched off.
     """
-    store = _checked(session, jobs)
-    keys = None if wanted is None else {k if isinstance(k, SeriesKey) else SeriesKey.parse(k) for k in wanted}
+    store, chosen = _checked(session), Selection.of(pattern, wanted, jobs)
     first = None if since is None else moment_bounds(since, "since")[0]
-
-    def keep(key: SeriesKey) -> bool:
-        return (keys is None or key in keys) and matches(key, pattern)
-
-    held = await asyncio.to_thread(lambda: list(store.ledgers(keep)))
-    together, lane = _Round(session, first), asyncio.Semaphore(jobs)
+    held = await asyncio.to_thread(lambda: list(store.ledgers(chosen.means)))
+    together, lane = _Round(session, first), asyncio.Semaphore(chosen.jobs)
 
     async def one(ledger: SeriesLedger) -> Refreshed:
         async with lane:
             return await _refresh(together, ledger)
 
     lines = list(await asyncio.gather(*map(one, held)))
-    missing = (keys or set()) - {ledger.summary.key for ledger in held}
+    missing = chosen.lacking(ledger.summary.key for ledger in held)
     lines += [Refreshed(key=key, error=_not_held(key)) for key in missing]
     return tuple(sorted(lines, key=lambda line: str(line.key)))
 
 
-def _checked(session: Session, jobs: int) -> CacheStore:
+def _checked(session: Session) -> CacheStore:
     """The cache, once nothing forbids to ask about what it holds."""
     if session.store is None:
         raise RequestError("The cache is switched off, so nothing is held.", hint="Use use_cache=True.")
-    if jobs < 1:
-        raise RequestError(f"jobs={jobs}.", hint="Give 1 or more.")
     if session.settings.config.offline:
         raise OfflineError("Requests are switched off (offline).", hint="Unset DSM_OFFLINE.")
     return session.store

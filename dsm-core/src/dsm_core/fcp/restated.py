@@ -9,7 +9,7 @@ one process does that at a time.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Final
 
 import numpy as np
@@ -29,6 +29,7 @@ from dsm_core.fcp.executor import Execution
 from dsm_core.fcp.intake import take_in
 from dsm_core.fcp.plan import Step
 from dsm_core.fcp.series import Series
+from dsm_core.model.coverage import NOT_FETCHED
 from dsm_core.model.time_range import EARLIEST_NS, LATEST_NS, NS_PER_S, RangeSet, TimeRange, iso
 from dsm_core.plugins.calling import answers_of
 from dsm_core.plugins.task import Task
@@ -82,6 +83,10 @@ class Restated:
 
     async def fetch(self) -> None:
         """Fetch, and keep what came only when it fits what was known before it."""
+        if self.store is not None:
+            with suppress(CacheUnavailableError):
+                # Of a call that was killed between removing the old history and keeping the new.
+                self.store.want_lost(self.series.key, self.series.schema)
         kept = self._kept_rows()
         execution = self.begin(None)
         await self.run(execution)
@@ -126,7 +131,7 @@ class Restated:
         if self.store is None:
             return RangeSet()
         known = self.store.read(self.series.key, self.series.schema, _EVER, columns=(), own=True)
-        return known.ledger.ranges(lambda entry: entry.state == "rows")
+        return known.ledger.ranges(lambda entry: entry.state == "rows" or entry.reason == NOT_FETCHED)
 
     def _kept(self, columns: tuple[str, ...]) -> pa.Table | None:
         if self.store is None:

@@ -18,7 +18,15 @@ from dsm_core.config import HttpConfig, default_cache_dir
 from dsm_core.errors import ConfigError, RequestError
 from dsm_core.events import EventBus
 from dsm_core.fcp.call import Call
-from dsm_core.fcp.checks import check_columns, check_source, reading, serving, unserved, usual_provider
+from dsm_core.fcp.checks import (
+    check_columns,
+    check_source,
+    check_tolerances,
+    reading,
+    serving,
+    unserved,
+    usual_provider,
+)
 from dsm_core.fcp.document_call import DocumentCall
 from dsm_core.fcp.evidence import evidence_keeper
 from dsm_core.fcp.request import Request
@@ -121,6 +129,7 @@ class Session:
             # The time is always handed out, so naming it changes nothing.
             request = evolve(request, columns=tuple(c for c in request.columns if c != series.schema.index))
         check_columns(request, series)
+        check_tolerances(self.settings.config.agreement, self._registry)
         store = self.store if request.use_cache else None
         defaults = self.settings.config.defaults
         make = DocumentCall if series.schema.kind == "documents" else Call

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from attrs import frozen
 
@@ -12,11 +13,12 @@ from dsm_core.errors import CacheUnavailableError, DSMError, RequestError
 from dsm_core.fcp.gaps import find_gaps
 from dsm_core.fcp.intake import absence
 from dsm_core.fcp.request import Request
+from dsm_core.fcp.selection import Selection
 from dsm_core.fcp.series import Series
 from dsm_core.fcp.session import Session
 from dsm_core.model.coverage import NOT_FETCHED, UNKNOWN_SYMBOL, Ledger, LedgerEntry
 from dsm_core.model.provenance import Gap
-from dsm_core.model.series import SeriesKey, matches
+from dsm_core.model.series import SeriesKey
 from dsm_core.model.time_range import RangeSet, TimeRange, from_ns, iso
 from dsm_core.model.wording import counted
 from dsm_core.schema.conform import empty_table
@@ -82,6 +84,8 @@ def due_ranges(ledger: Ledger, closed_until: int, now: int) -> RangeSet:
 
     rows = ledger.ranges(is_row).span
     holes = ledger.ranges(lambda entry: entry.is_due(now))
+    # What a damaged file held is wanted up to now by this machine's clock, not by the venue's.
+    holes = RangeSet.from_pairs((h.start, min(h.end, closed_until)) for h in holes if h.start < closed_until)
     if rows is None:
         return holes
     # Of a symbol that the venue forgot, nobody will tell more about the time before its first row.
@@ -117,28 +121,33 @@ async def update_series(
     Raises
     ------
     RequestError
-        Without a cache, or for ``jobs`` below 1.
+        Without a cache, or for arguments that mean nothing.
     """
     if session.store is None:
         raise RequestError("The cache is switched off, so nothing is held.", hint="Use use_cache=True.")
-    if jobs < 1:
-        raise RequestError(f"jobs={jobs}.", hint="Give 1 or more.")
-    keys = None if wanted is None else {k if isinstance(k, SeriesKey) else SeriesKey.parse(k) for k in wanted}
-
-    def keep(key: SeriesKey) -> bool:
-        return (keys is None or key in keys) and matches(key, pattern)
-
-    held = await asyncio.to_thread(lambda: list(session.store.ledgers(keep)) if session.store else [])
-    lane = asyncio.Semaphore(jobs)
+    store, chosen = session.store, Selection.of(pattern, wanted, jobs)
+    await asyncio.to_thread(_find_lost, session, chosen.means)
+    held = await asyncio.to_thread(lambda: list(store.ledgers(chosen.means)))
+    lane = asyncio.Semaphore(chosen.jobs)
 
     async def one(ledger: SeriesLedger) -> Updated:
         async with lane:
             return await _update(session, ledger)
 
     lines = list(await asyncio.gather(*map(one, held)))
-    missing = (keys or set()) - {ledger.summary.key for ledger in held}
+    missing = chosen.lacking(ledger.summary.key for ledger in held)
     lines += [Updated(key=key, error=_not_held(key)) for key in missing]
     return tuple(sorted(lines, key=lambda line: str(line.key)))
+
+
+def _find_lost(session: Session, keep: Callable[[SeriesKey], bool]) -> None:
+    """Note what series held of which no file serves; nothing else tells that they are kept."""
+    assert session.store is not None
+    for held in session.store.damaged():
+        if keep(held.key):
+            with suppress(DSMError):
+                probe = session.open_call(request_of(held.key, TimeRange(0, 1)), keeps_rows=False)
+                session.store.mend(held.key, probe.series.schema)
 
 
 async def _update(session: Session, held: SeriesLedger) -> Updated:
@@ -182,6 +191,7 @@ async def _update(session: Session, held: SeriesLedger) -> Updated:
 
 def _known(session: Session, series: Series, now: int) -> Ledger:
     assert session.store is not None
+    session.store.want_lost(series.key, series.schema)
     # While a market is closed, its last bar vouches for the time up to the next open.
     past = TimeRange(0, max(now, series.closed_until(now)))
     known = session.store.read(series.key, series.schema, past, columns=[])

@@ -22,10 +22,11 @@ __all__ = ["Empty", "SourceRun", "Walk"]
 
 @frozen
 class Empty:
-    """A task that brought no row, and what its answers would vouch for."""
+    """A task that brought no row, what its answers would vouch for, and when the venue gave them (UTC ns)."""
 
     span: TimeRange
     batches: tuple[Batch, ...]
+    as_of: int
 
 
 @define

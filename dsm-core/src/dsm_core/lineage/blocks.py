@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Final
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 from numpy.typing import NDArray
 
 from dsm_core.lineage.canonical import Canonical
@@ -42,8 +42,8 @@ class Block:
     start_ns: int
     rows: int
     digests: tuple[str, ...]
-    checks: str
-    values: str | None = None
+    checks: str = field(repr=False)
+    values: str | None = field(default=None, repr=False)
 
     def row_checks(self) -> list[bytes]:
         """The short hash of each row."""

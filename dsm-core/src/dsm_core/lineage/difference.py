@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from collections.abc import Mapping
+from typing import Final, Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 from dsm_core.model.provenance import Gap
 from dsm_core.model.time_range import iso
@@ -14,6 +16,10 @@ __all__ = ["Difference", "Kind", "Status", "Verified"]
 
 Kind = Literal["value", "row gone", "row new", "columns"]
 Status = Literal["same", "differs", "missing"]
+_LONG: Final = (
+    (re.compile(r"\S+://\S*/(?=[^/\s]+)"), ""),
+    (re.compile(r"\b(sha256 [0-9a-f]{8})[0-9a-f]+"), r"\1"),
+)
 
 
 @frozen(kw_only=True)
@@ -49,7 +55,10 @@ class Difference:
     def __str__(self) -> str:
         text = self._told()
         if self.locked_origin != self.origin:
-            text += f"; then from {self.locked_origin or 'nowhere'}, now from {self.origin or 'nowhere'}"
+            full = (self.locked_origin or "nowhere", self.origin or "nowhere")
+            then, now = map(_short, full)
+            then, now = full if then == now else (then, now)
+            text += f"; then from {then}, now from {now}"
         return text
 
     def _told(self) -> str:
@@ -90,7 +99,8 @@ class Verified:
     requests
         HTTP requests sent to have the rows.
     versions
-        Packages whose version is another one than when it was locked, as text; empty where all are the same.
+        Packages whose version is another one than when it was locked, each with both: the locked one and
+        today's, None where there is none. Empty where rows are the same.
     """
 
     series: str
@@ -104,7 +114,7 @@ class Verified:
     first: Difference | None = None
     gaps: tuple[Gap, ...] = ()
     requests: int = 0
-    versions: str = ""
+    versions: Mapping[str, tuple[str | None, str | None]] = field(factory=dict)
 
     def __str__(self) -> str:
         if self.status == "same":
@@ -121,5 +131,15 @@ class Verified:
         counts = (
             f" ({self.locked_rows} rows locked, {self.rows} now)" if self.rows != self.locked_rows else ""
         )
-        told += [self.versions] if self.versions else []
+        told += [
+            f"{name} was {then or 'absent'}, is {now or 'absent'}"
+            for name, (then, now) in self.versions.items()
+        ]
         return f"{self.series}: {'; '.join(told)}{counts}"
+
+
+def _short(origin: str) -> str:
+    """An origin with the name of its file in place of the URL, and a few digits of its hash."""
+    for pattern, plain in _LONG:
+        origin = pattern.sub(plain, origin)
+    return origin

@@ -17,6 +17,8 @@ from dsm_core.lineage.manifest import Manifest, manifest_of
 from dsm_core.lineage.packed import pack
 from dsm_core.model.exact_time import exact_iso
 from dsm_core.model.series import SeriesKey
+from dsm_core.model.time_range import iso
+from dsm_core.model.wording import counted
 from dsm_core.schema.conform import times_of
 
 __all__ = ["FORMAT", "Locked", "lock_text", "locked_of"]
@@ -26,9 +28,9 @@ FORMAT: Final = 1
 _LISTS: Final = ("segments", "gaps", "blocks")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Locked:
-    """One request with what it gave.
+    """An entry of a lock: one range of a series, with what it gave.
 
     Parameters
     ----------
@@ -67,6 +69,13 @@ class Locked:
     def as_dict(self) -> dict[str, Any]:
         """Plain, JSON-safe data."""
         return {**self.manifest.as_dict(), "blocks": list(map(_block_fact, self.blocks))}
+
+    def __repr__(self) -> str:
+        told = self.manifest
+        parts = f"{counted(told.rows, 'row')} in {counted(len(self.blocks), 'part')}"
+        values = ", with values" if self.blocks and self.has_values else ""
+        span = f"[{iso(told.start_ns)}, {iso(told.end_ns)})"
+        return f"<Lock of {told.series} {span}: {parts}, sha256 {told.sha256[:16]}{values}>"
 
 
 def locked_of(outcome: Outcome, table: pa.Table, *, keeps_values: bool) -> Locked:

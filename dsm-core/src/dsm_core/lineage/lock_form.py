@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping
 from itertools import pairwise
 from typing import Any, Final
 
@@ -12,8 +11,9 @@ from dsm_core.errors import DSMError
 from dsm_core.lineage.blocks import CHECK_BYTES, DIGEST_DIGITS, Block
 from dsm_core.lineage.canonical import CONTENT
 from dsm_core.lineage.lock import Locked
-from dsm_core.lineage.manifest import Manifest
-from dsm_core.model.provenance import Gap, Segment
+from dsm_core.lineage.manifest import Manifest, Stretch
+from dsm_core.model.names import DataSource
+from dsm_core.model.provenance import Gap
 from dsm_core.model.request import moment_bounds
 from dsm_core.model.series import SeriesKey
 
@@ -25,6 +25,12 @@ _MOST_ROWS: Final = 1 << 40
 _SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
 _DIGEST: Final = re.compile(rf"[0-9a-f]{{{DIGEST_DIGITS}}}\Z")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]*={0,2}\Z")
+_ENTRY: Final = ("request", "columns", "rows", "content", "made_by", "segments", "gaps", "blocks")
+_REQUEST: Final = ("series", "start_time", "end_time", "source")
+_CONTENT: Final = ("definition", "sha256")
+_SEGMENT: Final = ("start_time", "end_time", "rows", "source", "origin", "sha256")
+_GAP: Final = ("start_time", "end_time", "bars", "reason", "final")
+_BLOCK: Final = ("start_time", "rows", "columns", "checks", "values")
 _DTYPES: Final = ("time", "float64", "int64", "bool", "string")
 
 
@@ -44,16 +50,16 @@ def entry_of(told: Any) -> Locked:
     FormError
         Naming the first value that is wrong.
     """
-    entry = _mapping(told, "")
-    request = _mapping(entry.get("request"), ".request")
-    content = _mapping(entry.get("content"), ".content")
+    entry = _mapping(told, "", _ENTRY)
+    request = _mapping(entry.get("request"), ".request", _REQUEST)
+    content = _mapping(entry.get("content"), ".content", _CONTENT)
     if content.get("definition") != CONTENT:
         raise FormError(".content.definition", f"expected {CONTENT!r}; a newer one needs a newer dsm-core")
     manifest = Manifest(
         series=_series(request.get("series"), ".request.series"),
         start_ns=_time(request.get("start_time"), ".request.start_time"),
         end_ns=_time(request.get("end_time"), ".request.end_time"),
-        source=_text(request.get("source"), ".request.source"),
+        source=_source(request.get("source"), ".request.source"),
         columns=_columns(entry.get("columns")),
         rows=_count(entry.get("rows"), ".rows"),
         sha256=_matching(_SHA256, content.get("sha256"), ".content.sha256", "64 hexadecimal digits"),
@@ -75,6 +81,8 @@ def _check_blocks(locked: Locked) -> None:
     manifest, blocks = locked.manifest, locked.blocks
     if sum(block.rows for block in blocks) != manifest.rows:
         raise FormError(".blocks", f"do not hold {manifest.rows} rows, which the entry has")
+    if sum(segment.rows for segment in manifest.segments) != manifest.rows:
+        raise FormError(".segments", f"do not hold {manifest.rows} rows, which the entry has")
     edges = [manifest.start_ns, *(block.start_ns for block in blocks), manifest.end_ns]
     for place, (start, after) in enumerate(pairwise(edges[1:])):
         if start >= after:
@@ -84,7 +92,7 @@ def _check_blocks(locked: Locked) -> None:
 
 
 def _block(told: Any, at: str, columns: int) -> Block:
-    block = _mapping(told, at)
+    block = _mapping(told, at, _BLOCK)
     rows = _count(block.get("rows"), f"{at}.rows")
     digests = _list(block.get("columns"), f"{at}.columns")
     if rows < 1 or len(digests) != columns:
@@ -107,26 +115,24 @@ def _block(told: Any, at: str, columns: int) -> Block:
     )
 
 
-def _segment(told: Any, at: str) -> Segment:
-    segment = _mapping(told, at)
+def _segment(told: Any, at: str) -> Stretch:
+    segment = _mapping(told, at, _SEGMENT)
     sha256 = segment.get("sha256")
     if sha256 is not None:
         sha256 = _matching(_SHA256, sha256, f"{at}.sha256", "64 hexadecimal digits")
     origin = segment.get("origin")
-    return Segment(
+    return Stretch(
         start_ns=_time(segment.get("start_time"), f"{at}.start_time"),
         end_ns=_time(segment.get("end_time"), f"{at}.end_time"),
         rows=_count(segment.get("rows"), f"{at}.rows"),
         source=_text(segment.get("source"), f"{at}.source"),
         origin=None if origin is None else _text(origin, f"{at}.origin"),
         sha256=sha256,
-        fetched_at=_moment(segment.get("fetched_at"), f"{at}.fetched_at"),
-        from_cache=True,
     )
 
 
 def _gap(told: Any, at: str) -> Gap:
-    gap = _mapping(told, at)
+    gap = _mapping(told, at, _GAP)
     bars, final = gap.get("bars"), gap.get("final")
     if not isinstance(final, bool):
         raise FormError(f"{at}.final", "expected true or false")
@@ -153,7 +159,7 @@ def _columns(told: Any) -> tuple[tuple[str, str], ...]:
 
 
 def _made_by(told: Any) -> dict[str, str]:
-    versions = _mapping(told, ".made_by")
+    versions = _mapping(told, ".made_by", None)
     return {_text(name, ".made_by"): _text(version, ".made_by") for name, version in versions.items()}
 
 
@@ -167,6 +173,17 @@ def _series(told: Any, at: str) -> str:
     return _text(key, at)
 
 
+def _source(told: Any, at: str) -> str:
+    text = _text(told, at)
+    try:
+        source = DataSource(text)
+    except DSMError as error:
+        raise FormError(at, error.message) from error
+    if source == DataSource.CACHE:
+        raise FormError(at, "expected auto or a source that can be asked again, which the cache is not")
+    return text
+
+
 def _time(told: Any, at: str) -> int:
     try:
         return moment_bounds(_text(told, at), "time")[0]
@@ -174,24 +191,18 @@ def _time(told: Any, at: str) -> int:
         raise FormError(at, error.message) from error
 
 
-def _moment(told: Any, at: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(_text(told, at))
-    except ValueError as error:
-        raise FormError(at, "is no time") from error
-    if moment.tzinfo is None:
-        raise FormError(at, "has no offset from UTC")
-    return moment
-
-
 def _each(entry: Mapping[str, Any], name: str, read: Callable[[Any, str], Any]) -> list[Any]:
     items = _list(entry.get(name), f".{name}")
     return [read(item, f".{name}[{place}]") for place, item in enumerate(items)]
 
 
-def _mapping(told: Any, at: str) -> Mapping[str, Any]:
+def _mapping(told: Any, at: str, known: Collection[str] | None) -> Mapping[str, Any]:
     if not isinstance(told, dict):
         raise FormError(at, "expected a mapping")
+    # What nobody checks must not look like part of the proof.
+    strange = [] if known is None else [key for key in told if key not in known]
+    if strange:
+        raise FormError(at, f"has a key {strange[0][:40]!a} that no lock has; remove it, or lock anew")
     return told
 
 

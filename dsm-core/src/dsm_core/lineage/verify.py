@@ -15,8 +15,9 @@ from dsm_core.lineage.blocks import Block, block_digest, row_checks
 from dsm_core.lineage.canonical import Canonical, canonical_columns, content_hash
 from dsm_core.lineage.difference import Difference, Kind, Status, Verified
 from dsm_core.lineage.lock import Locked
-from dsm_core.lineage.manifest import made_by
+from dsm_core.lineage.manifest import Stretch, made_by
 from dsm_core.lineage.packed import cell_text, pack, unpack
+from dsm_core.lineage.question import check_question, other_columns
 from dsm_core.model.provenance import Segment
 from dsm_core.model.time_range import RangeSet, iso
 from dsm_core.schema.conform import times_of
@@ -31,9 +32,12 @@ def verify(locked: Locked, outcome: Outcome, table: pa.Table) -> Verified:
 
     Raises
     ------
+    RequestError
+        When it is no lock, or one of another series or range.
     IntegrityError
         When the lock contradicts itself.
     """
+    check_question(locked, outcome)
     return _Verifier(locked, outcome, table).verified()
 
 
@@ -62,8 +66,10 @@ class _Verifier:
 
     def verified(self) -> Verified:
         if self.sha256 == self.manifest.sha256:
+            self._check_parts()
             return self._verdict("same")
-        first = self._other_columns()
+        now = tuple((column.name, column.dtype) for column in self.columns)
+        first = other_columns(self.manifest, now)
         if first is not None:
             return self._verdict("differs", differing=len(self.locked.blocks), first=first)
         differing = missing = 0
@@ -75,13 +81,38 @@ class _Verifier:
             differing += found is not None
             first = first or found
         if not differing and not missing:
-            raise IntegrityError(
-                f"The lock of {self.manifest.series} contradicts itself: its parts agree with today's rows, "
-                "its whole does not.",
-                hint="Lock anew, or get the lock file from where it came from.",
-            )
+            raise self._contradiction("its parts agree with today's rows, its whole does not")
         status: Status = "differs" if differing else "missing"
         return self._verdict(status, differing=differing, missing=missing, first=first)
+
+    def _check_parts(self) -> None:
+        """Refuse a lock whose whole tells of these rows and whose parts tell of others."""
+        columns = tuple((column.name, column.dtype) for column in self.columns)
+        if columns != self.manifest.columns or len(self.times) != self.manifest.rows:
+            raise self._contradiction("its hash is that of today's rows, its columns or rows are others")
+        for part in self._parts():
+            if not self._tells(part):
+                raise self._contradiction(
+                    f"its whole agrees with today's rows, its part at {iso(part.start_ns)} does not"
+                )
+
+    def _tells(self, part: _Part) -> bool:
+        """Whether a part says of today's rows all that a lock of them would say."""
+        block = part.block
+        if block is None or not self._is_same(part):
+            return self._is_same(part)
+        if block.values is not None:
+            self._unpacked(part, block.values)
+        first = int(self.times[part.start])
+        return block.start_ns == first and block.row_checks() == row_checks(
+            self.columns, part.start, part.end
+        )
+
+    def _contradiction(self, why: str) -> IntegrityError:
+        return IntegrityError(
+            f"The lock of {self.manifest.series} contradicts itself: {why}.",
+            hint="Lock anew, or get the lock file from where it came from.",
+        )
 
     def _verdict(
         self, status: Status, *, differing: int = 0, missing: int = 0, first: Difference | None = None
@@ -98,31 +129,13 @@ class _Verifier:
             first=first,
             gaps=() if status == "same" else self.gaps,
             requests=self.outcome.requests,
-            versions="" if status == "same" else self._versions(),
+            versions={} if status == "same" else self._versions(),
         )
 
-    def _versions(self) -> str:
+    def _versions(self) -> dict[str, tuple[str | None, str | None]]:
         then, now = self.manifest.made_by, made_by(self.outcome.series.key.provider)
         names = sorted({name for name, _ in set(then.items()) ^ set(now.items())})
-        return ", ".join(
-            f"{name} was {then.get(name, 'absent')}, is {now.get(name, 'absent')}" for name in names
-        )
-
-    def _other_columns(self) -> Difference | None:
-        now = tuple((column.name, column.dtype) for column in self.columns)
-        if now == self.manifest.columns:
-            return None
-        names = {name for name, _ in set(now) ^ set(self.manifest.columns)}
-        then, today = (
-            ", ".join(f"{n} {d}" for n, d in side if n in names) for side in (self.manifest.columns, now)
-        )
-        return Difference(
-            kind="columns",
-            time_ns=self.manifest.start_ns,
-            columns=tuple(sorted(names)),
-            locked=then or "none of these",
-            now=today or "none of these",
-        )
+        return {name: (then.get(name), now.get(name)) for name in names}
 
     def _parts(self) -> Iterator[_Part]:
         """Stretches of time of the lock, the first of which begins with the range."""
@@ -210,10 +223,8 @@ class _Verifier:
                 f"The lock of {self.manifest.series} is damaged: {error}.", hint="Lock anew."
             ) from error
         if [block_digest(encoded) for encoded, _ in columns] != list(part.block.digests):
-            raise IntegrityError(
-                f"The lock of {self.manifest.series} contradicts itself: the values of the part at "
-                f"{iso(part.start_ns)} have other hashes than it tells.",
-                hint="Lock anew, or get the lock file from where it came from.",
+            raise self._contradiction(
+                f"the values of the part at {iso(part.start_ns)} have other hashes than it tells"
             )
         return [cells for _, cells in columns]
 
@@ -261,7 +272,7 @@ def _side_by_side(
             a, b = a + 1, b + 1
 
 
-def _origin(segments: Sequence[Segment], time_ns: int) -> str | None:
+def _origin(segments: Sequence[Segment | Stretch], time_ns: int) -> str | None:
     for segment in segments:
         if segment.start_ns <= time_ns < segment.end_ns:
             sha256 = f" sha256 {segment.sha256[:16]}" if segment.sha256 else ""

@@ -7,7 +7,7 @@ from typing import Final
 
 from dsm_core.model.interval import Interval
 
-__all__ = ["counted", "listed_intervals"]
+__all__ = ["counted", "listed_intervals", "size_text"]
 
 _MOST: Final = 30
 _EXAMPLES: Final = 3
@@ -22,6 +22,23 @@ def counted(number: int, noun: str) -> str:
     ('1 row', '0 gaps')
     """
     return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def size_text(size: int) -> str:
+    """Bytes in the unit that reads best; kB, MB, GB and TB are powers of 1000.
+
+    Examples
+    --------
+    >>> size_text(0), size_text(950), size_text(5_310), size_text(212_400_000)
+    ('0 B', '950 B', '5.3 kB', '212 MB')
+    """
+    value = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        # What would be written as 1000 is one of the next unit.
+        if value < (1000 if unit == "B" else 999.5):
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 99.95 else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:,.1f} TB"
 
 
 def listed_intervals(intervals: Iterable[str], separator: str = ", ") -> str:

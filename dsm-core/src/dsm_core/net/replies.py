@@ -9,6 +9,8 @@ from typing import Any
 
 from attrs import frozen
 
+from dsm_core.model.time_range import NS_PER_S, to_ns
+
 __all__ = ["Download", "JsonReply", "TextReply"]
 
 
@@ -35,6 +37,14 @@ class JsonReply:
     url: str
     status: int
     server_date: datetime | None = None
+
+    @property
+    def as_of(self) -> int | None:
+        """When the server made the answer, by its own clock: for `Answer.as_of`.
+
+        UTC nanoseconds, the end of the second that it told; None where it told none.
+        """
+        return None if self.server_date is None else to_ns(self.server_date) + NS_PER_S
 
 
 @frozen(kw_only=True)

@@ -23,6 +23,7 @@ from dsm_core.fcp.outcome import Outcome
 from dsm_core.fcp.plan import Plan
 from dsm_core.model.provenance import Failure, Gap
 from dsm_core.model.time_range import NS_PER_S
+from dsm_core.model.wording import counted
 from dsm_core.output.market_data import MarketData
 from dsm_core.output.market_data_set import MarketDataSet, Shape
 
@@ -47,6 +48,8 @@ class Prefetched:
         Sources that did not deliver a range.
     cache_problem
         Why not everything was kept, if so.
+    room_problem
+        Why what was kept a moment ago did not stay, if so: ``cache.max_size`` is too small for it.
     """
 
     rows: int
@@ -54,6 +57,7 @@ class Prefetched:
     gaps: tuple[Gap, ...]
     failures: tuple[Failure, ...]
     cache_problem: str | None = None
+    room_problem: str | None = None
 
 
 def check_length(plan: Plan, max_days: float | None) -> None:
@@ -88,6 +92,7 @@ def prefetched(call: Call) -> Prefetched:
         gaps=out.gaps,
         failures=out.failures,
         cache_problem=out.cache_problem,
+        room_problem=out.room_problem,
     )
 
 
@@ -117,15 +122,15 @@ def finish(call: Call, default_on_gaps: str) -> MarketData:
     how = request.on_gaps or default_on_gaps
     if how == "ignore":
         return data
-    counted = _counted(out.gaps, how)
-    if not counted:
+    short = _counted(out.gaps, how)
+    if not short:
         return data
-    message = f"{out.series.key}: {_told(counted)}; the first: {counted[0]}"
+    message = f"{out.series.key}: {_told(short)}; the first: {short[0]}"
     if how == "warn":
         warnings.warn(message, IncompleteDataWarning, stacklevel=caller())
         return data
     raise IncompleteDataError(
-        message + ".", hint="The partial result is in .data.", data=data, gaps=tuple(counted)
+        message + ".", hint="The partial result is in .data.", data=data, gaps=tuple(short)
     )
 
 
@@ -142,7 +147,7 @@ def finish_many(calls: Calls, default_on_gaps: str, shape: Shape, on_error: str)
     if calls.errors and on_error == "raise":
         raise next(iter(calls.errors.values()))
     data: dict[str, MarketData] = {}
-    counted: dict[str, list[Gap]] = {}
+    lacking: dict[str, list[Gap]] = {}
     outs: list[Outcome] = []
     how = default_on_gaps
     for label, call in calls.calls.items():
@@ -150,10 +155,10 @@ def finish_many(calls: Calls, default_on_gaps: str, shape: Shape, on_error: str)
         outs.append(out)
         how = request.on_gaps or default_on_gaps
         data[label] = MarketData(out, columns=request.columns, with_source=request.include_source)
-        counted[label] = [] if how == "ignore" else _counted(out.gaps, how)
+        lacking[label] = [] if how == "ignore" else _counted(out.gaps, how)
     _warn_of_disagreements(outs)
     found = MarketDataSet(data, calls.errors, shape=shape)
-    short = {label: gaps for label, gaps in counted.items() if gaps}
+    short = {label: gaps for label, gaps in lacking.items() if gaps}
     if short:
         label, gaps = next(iter(short.items()))
         message = f"{len(short)} of {len(data)} series lack rows; the first: {label}: {gaps[0]}"
@@ -172,12 +177,20 @@ def _warn_of_disagreements(outs: Iterable[Outcome]) -> None:
     for out in outs:
         if out.disagreements is not None:
             first = disagreements_of(out.disagreements.slice(0, 1))[0]
+            places = counted(len(out.disagreements), "place")
             warnings.warn(
-                f"{out.series.key}: sources disagree in {len(out.disagreements)} places; the first: {first}",
+                f"{out.series.key}: sources disagree in {places}; the first: {first}"
+                f"{_given(out, first.time_ns)}",
                 DisagreementWarning,
                 stacklevel=caller(),
             )
             return
+
+
+def _given(out: Outcome, time_ns: int) -> str:
+    """Whose row of an instant was handed out."""
+    sources = (s.source for s in out.segments if s.start_ns <= time_ns < s.end_ns)
+    return "".join(f"; the row of {source} was given" for source in sources)
 
 
 def _told(gaps: Sequence[Gap]) -> str:

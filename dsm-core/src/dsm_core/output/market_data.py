@@ -216,7 +216,15 @@ class MarketData:
         return locked_of(self._outcome, self._plain(), keeps_values=values)
 
     def verify(self, locked: Locked) -> Verified:
-        """Whether these are the rows that were locked, and if not, where they differ first."""
+        """Whether these are the rows that were locked, and if not, where they differ first.
+
+        Raises
+        ------
+        RequestError
+            When ``locked`` is no lock, or one of another series or range.
+        IntegrityError
+            When it contradicts itself.
+        """
         return verify(locked, self._outcome, self._plain())
 
     def _plain(self) -> pa.Table:

@@ -65,8 +65,9 @@ class Answer:
     specimen
         The object itself, for as long as it is there; core sets it.
     as_of
-        When the venue made it, UTC nanoseconds by its own clock: bars that closed later are unfinished in
-        it, and it says nothing of them. None: when the call's clock says.
+        When the venue made it, UTC nanoseconds by its own clock, such as ``reply.as_of``: bars that closed
+        later are unfinished in it, and it says nothing of them. Not believed where its own rows are later.
+        None: when the call's clock says.
     """
 
     rows: Any
@@ -86,6 +87,7 @@ class Answer:
         covered: RangeSet | None = None,
         origin: Origin | None = None,
         cursor: Any = None,
+        as_of: int | None = None,
     ) -> Answer:
         """Answer of a list of rows.
 
@@ -109,7 +111,7 @@ class Answer:
             for name, values in zip(names, cells, strict=False)
             if name != "_"
         }
-        return cls(pa.table(arrays), covered=covered, origin=origin, cursor=cursor)
+        return cls(pa.table(arrays), covered=covered, origin=origin, cursor=cursor, as_of=as_of)
 
 
 def _cells(rows: Any, columns: str, width: int) -> list[tuple[Any, ...]]:

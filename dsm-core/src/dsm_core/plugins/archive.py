@@ -56,7 +56,7 @@ def _mismatch(digest: str | BaseException | None, download: Download) -> Integri
     """Why an object cannot be believed; None when it can."""
     if isinstance(digest, DataNotAvailableError):
         error = ChecksumMismatchError(
-            f"{download.url} has no published checksum.", hint="It is not used.", url=download.url
+            f"{download.url} has no published checksum.", hint="The file is not used.", url=download.url
         )
         error.__cause__ = digest
         return error
@@ -65,7 +65,7 @@ def _mismatch(digest: str | BaseException | None, download: Download) -> Integri
     if digest is not None and digest != download.sha256:
         return ChecksumMismatchError(
             f"{download.url} does not match its checksum.",
-            hint="It is not used; its range is asked of the next source.",
+            hint="The file is not used.",
             url=download.url,
             expected=digest,
             actual=download.sha256,

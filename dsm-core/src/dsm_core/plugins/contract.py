@@ -165,6 +165,9 @@ def _schema_faults(spec: ClientSpec, schema: ChartSchema) -> Iterator[Fault]:
             f"lacks the column {lacking[0]!r} in its spec",
             f"{schema.name} requires it; deliver and name it.",
         )
+    numbers = [c.name for c in schema.columns if c.dtype in ("float64", "int64")]
+    for column in sorted(spec.not_negative - set(numbers)):
+        yield f"names {column!r} in not_negative in its spec", f"Numbers of it are: {', '.join(numbers)}."
     if schema.kind == "bars" and not spec.intervals:
         yield "has no intervals in its spec", f'{schema.name} are bars: write {{Interval("1m"): "code"}}.'
     if schema.kind != "bars" and spec.intervals:
@@ -200,6 +203,11 @@ def _is_names(value: Any) -> bool:
 _RULES: Final[tuple[tuple[str, Callable[[Any], bool], str], ...]] = (
     ("intervals", lambda v: isinstance(v, Mapping), 'Write {Interval("1m"): "code"}.'),
     ("columns", _is_names, 'Give names, as in "open high low close".'),
+    (
+        "not_negative",
+        lambda v: v is not None and _is_names(v),
+        'Give names of columns, as in "open high low close".',
+    ),
     ("page_rows", lambda v: v is None or _is_count(v), "Give a whole number above 0, or None for no limit."),
     ("max_span_s", lambda v: v is None or _is_amount(v), "Give seconds above 0, or None for no limit."),
     (

@@ -110,6 +110,9 @@ class ClientSpec:
     columns
         Schema columns that the source delivers, as names or one text (``"open high low close"``);
         None for all. The others become null.
+    not_negative
+        Columns that are never below zero here though the chart type allows it, such as the prices of
+        what cannot cost less than nothing; an answer in which one is, is refused.
     page_rows
         Most slots that one request may ask for; None for no limit.
     max_span_s
@@ -148,6 +151,7 @@ class ClientSpec:
     source: DataSource = field(converter=DataSource)
     intervals: Mapping[Interval, str] = field(factory=dict, converter=_as_intervals)
     columns: frozenset[str] | None = field(default=None, converter=attrs.converters.optional(_as_names))
+    not_negative: frozenset[str] = field(factory=frozenset, converter=_as_names)
     page_rows: int | None = None
     max_span_s: float | None = None
     history: History = Unlimited()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import shutil
-import tempfile
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +27,7 @@ from dsm_core.plugins.functions import ask_clock, ask_symbols
 from dsm_core.plugins.guard import guarding
 from dsm_core.plugins.interface import DataClientInterface
 from dsm_core.plugins.provider import Provider, SymbolInfo
+from dsm_core.plugins.work_folder import make_work_folder
 
 __all__ = ["Venue"]
 
@@ -57,6 +56,8 @@ class Venue:
     max_concurrent, max_concurrent_downloads
         Requests and downloads in flight; None takes the provider's own setting.
     """
+
+    _remove_workdir: Callable[[], object]
 
     def __init__(
         self,
@@ -149,8 +150,11 @@ class Venue:
 
     def _make_workdir(self) -> Path:
         if self._workdir is None or not self._workdir.is_dir():
-            self._workdir = Path(tempfile.mkdtemp(prefix="dsm-"))
-            self._remove_workdir = weakref.finalize(self, shutil.rmtree, self._workdir, ignore_errors=True)
+            if self._workdir is not None:
+                # Somebody removed it; its lock is still held.
+                self._remove_workdir()
+            self._workdir, remove = make_work_folder()
+            self._remove_workdir = weakref.finalize(self, remove)
         return self._workdir
 
     def clients(

@@ -68,7 +68,10 @@ def read_csv(
 def _header(file: SourceFile) -> tuple[list[str], bool]:
     """Names of the columns, and whether the file has them itself."""
     line = io.BytesIO(file.data).readline().decode("utf-8-sig", "replace").strip()
-    names = [name.strip() for name in next(csv.reader([line]), ())]
+    try:
+        names = [name.strip() for name in next(csv.reader([line]), ())]
+    except csv.Error:
+        names = []
     if not names or not line.isprintable():
         raise file.refusal("it is no CSV text", "Its first line must name the columns, with commas between.")
     if _NUMBER.match(names[0]):

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
-import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -20,6 +17,7 @@ from dsm_core.model.time_range import NS_PER_MS
 from dsm_core.report.coverage import SeriesCoverage
 from dsm_core.report.facts import chart_json, script_json, series_facts
 from dsm_core.report.points import read_points
+from dsm_core.whole_file import whole_file
 
 __all__ = ["MAX_PAGE_BYTES", "write_page"]
 
@@ -67,7 +65,8 @@ def write_page(
     room = max_bytes - len(_page([], [], now, title)) - len(_series_json(coverage, [None] * len(coverage)))
     charts, reasons = _charts(coverage, store, room)
     text = _page([_series_json(coverage, reasons)], charts, now, title)
-    _replace(Path(path), text.encode("utf-8", "replace"))
+    with whole_file(Path(path)) as file:
+        file.write(text.encode("utf-8", "replace"))
 
 
 def _charts(
@@ -136,14 +135,3 @@ def _read(*names: str) -> str:
 def _hash(text: str) -> str:
     digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise

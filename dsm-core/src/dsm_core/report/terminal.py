@@ -9,6 +9,7 @@ import numpy as np
 from attrs import frozen
 
 from dsm_core.model.time_range import NS_PER_S, TimeRange, iso
+from dsm_core.model.wording import size_text
 from dsm_core.report.coverage import SeriesCoverage, Times
 
 __all__ = ["draw"]
@@ -118,7 +119,7 @@ def _states(series: SeriesCoverage, edges: Times) -> list[str]:
 
 def _facts(series: SeriesCoverage) -> Iterator[str]:
     yield f"{series.rows:,} row{'s' * (series.rows != 1)}"
-    yield _size_text(series.bytes)
+    yield size_text(series.bytes)
     yield f"{_percent_text(series.held_share)} held"
     total, lacking = len(series.gaps), series.open_gaps
     yield f"{total:,} gap{'s' * (total != 1)}" + (f" ({lacking:,} open)" if lacking else "")
@@ -131,16 +132,6 @@ def _percent_text(share: float) -> str:
     if share in (0.0, 1.0):
         return f"{share:.0%}".replace("%", " %")
     return f"{min(max(share * 100, 0.1), 99.9):.1f} %"
-
-
-def _size_text(count: int) -> str:
-    """Bytes in the unit that reads best."""
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:,.1f} TB"
 
 
 def _length_text(span: TimeRange) -> str:

@@ -142,7 +142,7 @@ class ChartSchema:
 
 
 def _optional(name: str, dtype: Literal["float64", "int64"], unit: str) -> Column:
-    return Column(name, dtype, unit, agg="sum", required=False, nullable=True)
+    return Column(name, dtype, unit, agg="sum", required=False, nullable=True, not_negative=True)
 
 
 KLINES: Final = ChartSchema(

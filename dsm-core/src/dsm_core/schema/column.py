@@ -6,7 +6,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from dsm_core.schema.contract import check_column
+from dsm_core.schema.contract import check_column, check_not_negative
 
 __all__ = ["Aggregation", "Column", "ColumnType"]
 
@@ -37,6 +37,8 @@ class Column:
         For ``time``: cut to whole milliseconds.
     ends_slot
         For ``time``: where a source lacks it, the last millisecond of the bar's slot.
+    not_negative
+        For numbers: never below zero, as volumes and counts; rows in which it is are refused.
 
     Raises
     ------
@@ -52,8 +54,10 @@ class Column:
     nullable: bool = False
     whole_ms: bool = False
     ends_slot: bool = False
+    not_negative: bool = False
 
     def __attrs_post_init__(self) -> None:
         check_column(
             self.name, self.dtype, self.agg, is_time_only=self.whole_ms or self.ends_slot, unit=self.unit
         )
+        check_not_negative(self.name, self.dtype, self.not_negative)

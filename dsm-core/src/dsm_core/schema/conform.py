@@ -6,7 +6,7 @@ sorted and unique, bars stand on their grid. What cannot be brought there is ref
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -26,7 +26,7 @@ from dsm_core.schema.placement import Strays, placed
 from dsm_core.schema.record import record_columns
 from dsm_core.schema.stamps import opened, with_slot_ends
 
-__all__ = ["Conformed", "conform", "empty_table", "times_of"]
+__all__ = ["Conformed", "check_signs", "conform", "empty_table", "times_of"]
 
 _NO_TIMES: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 _TYPES: Final = {
@@ -110,8 +110,8 @@ def conform(
     ------
     SchemaMismatchError
         When a column is missing, a value is not of its type, a required value is absent or not
-        finite, a bar stands off the grid, or two different events without a key share an instant.
-        The message names the column and the first bad value.
+        finite, one is below zero that cannot be, a bar stands off the grid, or two different events
+        without a key share an instant. The message names the column and the first bad value.
     """
     table = _arrow(rows, schema)
     if not len(table):
@@ -126,6 +126,7 @@ def conform(
         table, absent = with_slot_ends(table, schema, grid, index, absent)
     columns = [index, *(_column(table, column, absent) for column in schema.columns)]
     table = pa.Table.from_arrays(columns, schema=schema.arrow())
+    check_signs(table, [column.name for column in schema.columns if column.not_negative])
     _check_order(table, schema)
     times = np.asarray(columns[0].cast(pa.int64()))
     if schema.kind == "events":
@@ -140,6 +141,21 @@ def conform(
         table = table.slice(a, b - a)
         off_grid = off_grid[(off_grid >= span.start) & (off_grid < span.end)]
     return Conformed(table, duplicates, outside, later, off_grid)
+
+
+def check_signs(table: pa.Table, not_negative: Iterable[str]) -> None:
+    """Refuse rows in which one of these columns is below zero.
+
+    Raises
+    ------
+    SchemaMismatchError
+        Naming the column and the first bad value.
+    """
+    for name in not_negative:
+        values = table.column(name)
+        below = pc.index(pc.less(values, 0), True).as_py()
+        if below >= 0:
+            raise mismatch(name, f"is {values[below].as_py()} in row {below}, below zero")
 
 
 def _arrow(rows: Any, schema: ChartSchema) -> pa.Table:

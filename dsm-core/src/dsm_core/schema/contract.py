@@ -16,6 +16,7 @@ __all__ = [
     "check_key",
     "check_known",
     "check_names",
+    "check_not_negative",
     "check_ordered",
     "check_ttl",
     "pairs_of",
@@ -76,6 +77,19 @@ def check_column(name: Any, dtype: Any, agg: Any, *, is_time_only: bool, unit: A
         raise _fault(what, "They are for columns of dtype time.", column=name)
     if not isinstance(unit, str):
         raise _fault(f"Column {name!r} has unit={unit!r}", "Say in words what one unit is.", column=name)
+
+
+def check_not_negative(name: str, dtype: str, not_negative: Any) -> None:
+    """Refuse a bound on what is no number.
+
+    Raises
+    ------
+    PluginContractError
+        Naming the value.
+    """
+    if not isinstance(not_negative, bool) or (not_negative and _COMPARED.get(dtype) != "number"):
+        what = f"Column {name!r} of {dtype} has not_negative={not_negative!r}"
+        raise _fault(what, "True is for columns of float64 and int64.", column=name)
 
 
 def check_chart_type(name: Any, kind: Any) -> None:

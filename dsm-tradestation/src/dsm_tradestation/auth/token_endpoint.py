@@ -15,7 +15,7 @@ from dsm_core.config import Secret
 from dsm_core.errors import AuthenticationError, ProtocolChangedError, SourceError
 from dsm_core.net import HttpSession, Limit
 from dsm_tradestation.auth.credentials import LOGIN, Credentials
-from dsm_tradestation.auth.token_record import LONGEST_LIFE_S
+from dsm_tradestation.auth.token_record import LONGEST_LIFE_S, is_token
 
 __all__ = ["NOT_SECRET", "SIGNIN_LIMIT", "Challenge", "Grant", "RefreshRefusedError", "TokenEndpoint"]
 
@@ -26,6 +26,8 @@ _USUAL_LIFE_S: Final = 1200.0
 _VERIFIER_LENGTH: Final = 64
 # oauthlib insists on whole numbers for the first two.
 _NOT_READ: Final = ("expires_in", "expires_at", "error")
+# What oauthlib raises of a body that is no object of texts, or nested too deeply, or has an infinite number.
+_UNREADABLE: Final = (ValueError, TypeError, AttributeError, RecursionError, OverflowError)
 _KEY_REFUSED: Final = (
     "Check providers.tradestation.client_id and client_secret; a key of the PKCE kind has no secret."
 )
@@ -185,7 +187,7 @@ class TokenEndpoint:
         try:
             # Without scope= a scope that differs from what was asked for is no error.
             told = self._client.parse_request_body_response(json.dumps(_checked(body)))
-        except (OAuth2Error, ValueError, TypeError, AttributeError, KeyError):
+        except (OAuth2Error, KeyError, *_UNREADABLE):
             # Neither the body nor the cause is shown: they hold tokens.
             raise ProtocolChangedError(
                 "TradeStation's authorization server gave an answer without a usable access token.",
@@ -205,7 +207,7 @@ class TokenEndpoint:
             self._client.parse_request_body_response(error.details.get("body") or "{}")
         except OAuth2Error as told:
             code, words = told.error or "", f" ({told.description})" if told.description else ""
-        except (ValueError, TypeError, AttributeError):
+        except _UNREADABLE:
             return None
         else:
             return None
@@ -232,11 +234,9 @@ def _form(body: str) -> dict[str, str]:
 
 def _checked(body: Any) -> dict[str, Any]:
     """The answer of a success, as far as oauthlib is to read it."""
-    token = body["access_token"]
-    if not isinstance(token, str) or not token:
+    if not is_token(body["access_token"]):
         raise TypeError("access_token")
-    refresh = body.get("refresh_token")
-    if refresh is not None and not isinstance(refresh, str):
+    if body.get("refresh_token") and not is_token(body["refresh_token"]):
         raise TypeError("refresh_token")
     return {name: value for name, value in body.items() if name not in _NOT_READ}
 

@@ -62,7 +62,7 @@ class TokenFile:
         Raises
         ------
         AuthenticationError
-            The file cannot be read.
+            The file cannot be read, or is damaged and cannot be set aside.
         """
         try:
             with open(self.path, "rb") as file:
@@ -122,7 +122,14 @@ class TokenFile:
 
     def _set_aside(self) -> None:
         aside = self.path.with_name(f"{self.path.name}.damaged")
-        patiently(lambda: os.replace(self.path, aside))
+        try:
+            patiently(lambda: os.replace(self.path, aside))
+        except OSError as error:
+            raise AuthenticationError(
+                f"The login kept in {self.path} is damaged, and cannot be set aside: "
+                f"{error.strerror or error}.",
+                hint="Remove it and log in again.",
+            ) from error
         _log.warning("token_file_damaged set_aside=%s", aside)
         self.damaged = str(aside)
 

@@ -10,12 +10,13 @@ from attrs import field, frozen
 
 from dsm_core.config import Secret
 
-__all__ = ["LONGEST_LIFE_S", "DamagedRecordError", "TokenRecord", "parse_record"]
+__all__ = ["LONGEST_LIFE_S", "DamagedRecordError", "TokenRecord", "is_token", "parse_record"]
 
 LONGEST_LIFE_S: Final = 86_400.0
 """No access token is believed to last longer; the vendor's last 20 minutes."""
 _EARLY_S: Final = 60.0
 _VERSION: Final = 1
+_MOST_GENERATIONS: Final = 2**53
 
 
 class DamagedRecordError(ValueError):
@@ -101,8 +102,8 @@ def parse_record(text: str | bytes) -> TokenRecord:
         record = TokenRecord(
             client_id=_typed(told["client_id"], str),
             signin=_typed(told["signin"], str),
-            refresh=Secret(_typed(told["refresh_token"], str)),
-            access=None if told["access_token"] is None else Secret(_typed(told["access_token"], str)),
+            refresh=_token(told["refresh_token"]),
+            access=None if told["access_token"] is None else _token(told["access_token"]),
             obtained_at=float(told["obtained_at"]),
             expires_at=float(told["expires_at"]),
             configured=None if told["configured_sha256"] is None else _typed(told["configured_sha256"], str),
@@ -110,14 +111,28 @@ def parse_record(text: str | bytes) -> TokenRecord:
             refused=_typed(told["refused"], bool),
         )
         is_sound = (
-            told["version"] == _VERSION and isfinite(record.obtained_at) and isfinite(record.expires_at)
+            told["version"] == _VERSION
+            and isfinite(record.obtained_at)
+            and isfinite(record.expires_at)
+            and 0 <= record.generation < _MOST_GENERATIONS
         )
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         # The cause would show parts of the text in a traceback.
         raise DamagedRecordError("what is kept is no record of a login") from None
-    if not is_sound or not record.refresh:
+    if not is_sound:
         raise DamagedRecordError("what is kept is no record of a login")
     return record
+
+
+def is_token(value: Any) -> bool:
+    """Whether a value can be sent as a token: visible ASCII and spaces (RFC 6749, appendix A)."""
+    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
+
+
+def _token(value: Any) -> Secret:
+    if not is_token(value):
+        raise TypeError("a token")
+    return Secret(value)
 
 
 def _typed(value: Any, kind: type) -> Any:

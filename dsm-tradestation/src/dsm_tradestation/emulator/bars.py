@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dsm_core.emulation.columns import Columns
 from dsm_core.emulation.noise import IntArray
 
 __all__ = ["Bars"]
 
-BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
-
 
 @dataclass(frozen=True)
-class Bars:
+class Bars(Columns):
     """Columns of equal length, ascending by `start_ms`; prices are in ticks."""
 
     start_ms: IntArray
@@ -29,34 +26,6 @@ class Bars:
     down_volume: IntArray
     up_ticks: IntArray
     down_ticks: IntArray
-
-    def __len__(self) -> int:
-        return len(self.start_ms)
-
-    @property
-    def nbytes(self) -> int:
-        """What the columns take in memory."""
-        return sum(column.nbytes for column in self.columns())
-
-    @classmethod
-    def none(cls) -> Bars:
-        """Give bars without a row."""
-        return cls(*(np.empty(0, dtype=np.int64) for _ in fields(cls)))
-
-    @classmethod
-    def join(cls, parts: Sequence[Bars]) -> Bars:
-        """Give bars of consecutive ranges as one."""
-        if not parts:
-            return cls.none()
-        return cls(*(np.concatenate(column) for column in zip(*(p.columns() for p in parts), strict=True)))
-
-    def columns(self) -> tuple[IntArray, ...]:
-        """Give the columns in the order of their fields."""
-        return tuple(getattr(self, field.name) for field in fields(self))
-
-    def take(self, rows: slice | BoolArray) -> Bars:
-        """Give some rows."""
-        return Bars(*(column[rows] for column in self.columns()))
 
     def shifted(self, ticks: IntArray | int) -> Bars:
         """Give the bars with something added to their prices."""

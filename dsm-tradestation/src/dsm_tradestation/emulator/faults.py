@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 
 from dsm_core import emulation
 from dsm_core.emulation import Reply
+from dsm_core.emulation.replies import retry_after
 from dsm_tradestation.emulator.barcharts import not_entitled
 from dsm_tradestation.emulator.journal import Kind
 from dsm_tradestation.emulator.replies import TITLES, api_error, oauth_error, v2_error
@@ -34,29 +35,21 @@ _EMPTY: Final[dict[str, bytes]] = {
 
 @dataclass(frozen=True)
 class Fault(emulation.Fault):
-    """One way in which the venue goes wrong.
+    """One way in which the venue goes wrong, told as :class:`dsm_core.emulation.Fault` is.
 
     Parameters
     ----------
     kind
-        One of `FAULT_KINDS`: a status from 400 to 504; ``timeout`` (no answer), ``slow`` (the body drips),
-        ``cut`` (the body ends half way), ``reset``; ``malformed`` (half the JSON) and ``empty`` (no rows);
-        ``html`` (a page with status 200), ``redirect-loop``; ``not-entitled`` (an error with status 200).
-    match
-        Part of ``METHOD path?query``, or a regular expression after ``re:``. Empty hits everything.
-    times
-        How many requests it hits; ``None`` is all.
-    after
-        How many matching requests it lets pass first.
+        One of `FAULT_KINDS`; besides those of any venue ``not-entitled`` (an error with status 200).
+    match, times, after, seconds
+        As of any fault.
     retry_after
         Seconds in the ``Retry-After`` header, which is left out without it.
-    seconds
-        How long ``slow`` takes (2 unless given), or after how long ``timeout`` hangs up (never unless given).
 
     Raises
     ------
     ValueError
-        An unknown kind, a number below what makes sense, or a bad regular expression.
+        As of any fault.
     """
 
     kinds: ClassVar[tuple[str, ...]] = FAULT_KINDS
@@ -72,7 +65,7 @@ def spoiled(reply: Reply, fault: Fault, path: str, kind: Kind) -> Reply:
 
 
 def _refusal(status: int, fault: Fault, kind: Kind) -> Reply:
-    headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
+    headers = retry_after(fault.retry_after)
     if kind in _SIGN_IN:
         return oauth_error(status, TITLES[status].lower(), headers=headers)
     return (v2_error if kind == "suggest" else api_error)(status, headers=headers)

@@ -6,12 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import formatdate
 from typing import Final
 
 from aiohttp import web
 
-from dsm_core.emulation import Clock, FaultBox, Journal, RefusalError, Reply, send
+from dsm_core.emulation import Clock, FaultBox, Journal, RefusalError, Reply
+from dsm_core.emulation.gate import VenueGate, line_of, port_of, status_of
 from dsm_tradestation.emulator.barcharts import Barcharts
 from dsm_tradestation.emulator.faults import Fault, spoiled
 from dsm_tradestation.emulator.journal import Kind, RequestRecord
@@ -35,7 +35,6 @@ _SIGN_IN: Final[dict[str, tuple[Kind, str]]] = {
     "/oauth/revoke": ("revoke", "POST"),
 }
 _FORM: Final = "application/x-www-form-urlencoded"
-_SILENT_FAULTS: Final = frozenset({"timeout", "reset"})
 
 
 @dataclass(frozen=True)
@@ -63,23 +62,18 @@ class _Call:
     client_id: str
 
 
-class Gate:
+class Gate(VenueGate):
     """Handles every request of the venue."""
 
     def __init__(self, rooms: Rooms) -> None:
+        super().__init__(rooms.clock)
         self._rooms = rooms
-        self._released = asyncio.Event()
-
-    def release(self) -> None:
-        """End the wait of everyone who is kept without an answer; to be called on the server's loop."""
-        self._released.set()
-        self._released = asyncio.Event()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         arrived = time.monotonic()
         call = await self._tell(request)
-        fault = self._rooms.faults.draw(f"{request.method} {_line(request)}", call.kind)
+        fault = self._rooms.faults.draw(line_of(request), call.kind)
         if fault is not None and fault.status is not None:
             # Whoever is refused has changed nothing; whoever loses an answer has.
             reply = spoiled(Reply(200, b"", ""), fault, request.path_qs, call.kind)
@@ -87,11 +81,9 @@ class Gate:
             reply = await self._answer(call, request)
             if fault is not None:
                 reply = spoiled(reply, fault, request.path_qs, call.kind)
-        headers = {"Date": formatdate(self._rooms.clock.now_ms() / 1000, usegmt=True), **reply.headers}
-        reply = Reply(reply.status, reply.body, reply.content_type, headers)
-        status = 0 if fault is not None and fault.kind in _SILENT_FAULTS else reply.status
-        self._rooms.journal.add(_record(request, call, status, arrived))
-        return await send(request, reply, fault, self._released)
+        reply = self.dated(reply)
+        self._rooms.journal.add(_record(request, call, status_of(reply, fault), arrived))
+        return await self.send(request, reply, fault)
 
     async def _tell(self, request: web.BaseRequest) -> _Call:
         kind, name = _kind_of(request.path)
@@ -158,7 +150,6 @@ def _kind_of(path: str) -> tuple[Kind, str]:
 
 
 def _record(request: web.BaseRequest, call: _Call, status: int, arrived: float) -> RequestRecord:
-    name = request.transport.get_extra_info("sockname") if request.transport is not None else None
     return RequestRecord(
         method=request.method,
         path=request.path,
@@ -166,13 +157,9 @@ def _record(request: web.BaseRequest, call: _Call, status: int, arrived: float) 
         status=status,
         when=arrived,
         kind=call.kind,
-        port=int(name[1]) if name else 0,
+        port=port_of(request),
         target=request.raw_path,
         symbol=call.name,
         form=call.form,
         client_id=call.client_id or call.form.get("client_id", ""),
     )
-
-
-def _line(request: web.BaseRequest) -> str:
-    return f"{request.path}?{request.query_string}" if request.query_string else request.path

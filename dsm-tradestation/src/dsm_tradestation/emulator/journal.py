@@ -19,12 +19,8 @@ class RequestRecord(emulation.RequestRecord):
 
     Attributes
     ----------
-    method, path, query
-        As sent, the path decoded.
-    status
-        The HTTP status; 0 when the connection was cut or kept waiting without one.
-    when
-        The monotonic time of arrival, in seconds.
+    method, path, query, status, when
+        As of any venue.
     kind
         What was asked for: ``authorize``, ``token``, ``revoke``, ``barcharts``, ``symbols``, ``pairs``
         (crypto), ``suggest`` or ``other``.

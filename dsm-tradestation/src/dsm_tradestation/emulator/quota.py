@@ -8,6 +8,7 @@ from collections.abc import Callable
 from threading import Lock
 
 from dsm_core.emulation import Clock, RefillPool, Reply, Verdict, WeightPool
+from dsm_core.emulation.replies import retry_after
 from dsm_tradestation.emulator.manners import Manners
 from dsm_tradestation.emulator.replies import api_error
 
@@ -56,9 +57,7 @@ class Quotas:
 
 def refusal(limit: int, retry_after_s: float, manners: Manners, clock: Clock) -> Reply:
     """Give the answer to a request over quota, with what the venue's manners let it say."""
-    headers = {}
-    if manners.quota_headers in {"retry-after", "both"}:
-        headers["Retry-After"] = f"{retry_after_s:g}"
+    headers = retry_after(retry_after_s) if manners.quota_headers in {"retry-after", "both"} else {}
     if manners.quota_headers in {"x-ratelimit", "both"}:
         since_s = clock.now_ms() / 1000 if manners.rate_reset == "epoch" else 0
         headers |= {
