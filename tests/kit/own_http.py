@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import urlopen
@@ -19,6 +19,9 @@ from dsm_core.errors import (
 from dsm_core.plugins import Answer, ClientSpec, DataClientInterface
 from dsm_core.testing import Bars, Request
 from kit.house import COLUMNS, INTERVALS, HouseSuite
+
+# A loaded machine is silent for a while; each case of silence lasts as long.
+_SILENCE_S: Final = 1.5
 
 
 class OwnHttpKlines(DataClientInterface):
@@ -55,7 +58,7 @@ class OwnHttpKlines(DataClientInterface):
 
     def read(self, url: str) -> bytes:
         try:
-            with urlopen(url, timeout=0.5) as reply:
+            with urlopen(url, timeout=_SILENCE_S) as reply:
                 body: bytes = reply.read()
                 if len(body) < int(reply.headers["content-length"]):
                     raise ServerError("The body is cut.")

@@ -17,6 +17,7 @@ from dsm_binance import emulator as binance
 from dsm_core import DataSourceManager
 from dsm_core.events import Event, RequestSent
 from dsm_tradestation import emulator as tradestation
+from torture.scale import SCALE
 
 __all__ = ["ASKED", "CLIENTS", "FRESH", "HELD", "NOW", "Client", "Stage", "World"]
 
@@ -57,7 +58,7 @@ class Client:
         return kind in known and not (self.is_archive and kind in {"malformed", "empty"})
 
 
-CLIENTS = {
+_SOME = {
     "spot klines, REST": Client("spot", "rest", "/api/v3/klines"),
     "spot klines, archive": Client("spot", "vision", ""),
     "um klines, REST": Client("um", "rest", "/fapi/v1/klines"),
@@ -72,6 +73,29 @@ CLIENTS = {
     "equities bars, REST": Client("equities", "rest", "/barcharts", "bars", "MSFT", "tradestation"),
     "crypto klines, REST": Client("crypto", "rest", "/barcharts", "klines", "BTCUSD", "tradestation"),
 }
+_OTHERS = {
+    "cm klines, archive": Client("cm", "vision", "", symbol="BTCUSD_PERP"),
+    "cm funding, archive": Client("cm", "vision", "", "funding_rate", "BTCUSD_PERP"),
+    "cm mark prices, REST": Client("cm", "rest", "PriceKlines", "mark_price_klines", "BTCUSD_PERP"),
+    "cm mark prices, archive": Client("cm", "vision", "", "mark_price_klines", "BTCUSD_PERP"),
+    "um index prices, REST": Client("um", "rest", "PriceKlines", "index_price_klines"),
+    "um index prices, archive": Client("um", "vision", "", "index_price_klines"),
+    "cm index prices, archive": Client("cm", "vision", "", "index_price_klines", "BTCUSD"),
+    "um premium, REST": Client("um", "rest", "premiumIndexKlines", "premium_index_klines"),
+    "um premium, archive": Client("um", "vision", "", "premium_index_klines"),
+    "cm premium, REST": Client("cm", "rest", "premiumIndexKlines", "premium_index_klines", "BTCUSD_PERP"),
+    "cm premium, archive": Client("cm", "vision", "", "premium_index_klines", "BTCUSD_PERP"),
+    "equities klines, REST": Client("equities", "rest", "/barcharts", "klines", "AAPL", "tradestation"),
+    "crypto bars, REST": Client("crypto", "rest", "/barcharts", "bars", "ETHUSD", "tradestation"),
+    "forex bars, REST": Client("forex", "rest", "/barcharts", "bars", "EURUSD", "tradestation"),
+    "forex klines, REST": Client("forex", "rest", "/barcharts", "klines", "USDJPY", "tradestation"),
+    "futures bars, REST": Client("futures", "rest", "/barcharts", "bars", "ESM24", "tradestation"),
+    "futures klines, REST": Client("futures", "rest", "/barcharts", "klines", "ESM24", "tradestation"),
+    "index bars, REST": Client("index", "rest", "/barcharts", "bars", "$SPX.X", "tradestation"),
+    "index klines, REST": Client("index", "rest", "/barcharts", "klines", "$SPX.X", "tradestation"),
+}
+CLIENTS = _SOME | (_OTHERS if SCALE == "full" else {})
+"""One of each class in a usual run; all whose bars can be counted under ``make torture``."""
 
 
 @define
