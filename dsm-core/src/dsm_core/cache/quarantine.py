@@ -62,7 +62,7 @@ class Quarantined:
     client, series
         Who asked for it, and for what.
     first_seen, last_seen
-        ISO texts, UTC, by the venue's clock.
+        ISO texts, UTC; by the venue's clock where a call had to ask for it, else by this machine's.
     times
         How often these bytes came from there.
     object
